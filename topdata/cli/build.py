@@ -1,0 +1,125 @@
+"""``topdata build``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from topdata.build import build as build_dataset
+from topdata.cli.progress import Bar
+from topdata.cli.tables import cut_flow, yields
+from topdata.errors import RecipeError
+from topdata.manifest import Manifest
+from topdata.recipe import Recipe, load_recipe, make_recipe
+
+_RECIPE_ENDINGS = (".yaml", ".yml")
+
+
+def build(
+    inputs: Annotated[
+        list[str], typer.Argument(help="One recipe (.yaml), or data files of one process.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to make.")],
+    process: Annotated[
+        str | None, typer.Option(help="Process name of the data files (no recipe).")
+    ] = None,
+    cross_section: Annotated[
+        float | None, typer.Option(help="Cross-section in pb (no recipe).")
+    ] = None,
+    select: Annotated[
+        list[str] | None,
+        typer.Option(help="A cut, like 'n_jets >= 4'; repeat for more (no recipe)."),
+    ] = None,
+    universal: Annotated[
+        bool, typer.Option("--universal", help="Also write fixed-slot arrays (no recipe).")
+    ] = False,
+    no_truth: Annotated[
+        bool,
+        typer.Option("--no-truth", help="Leave the generator record unread: faster (no recipe)."),
+    ] = False,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Go on without damaged files and events.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a dataset of that name when done.")
+    ] = False,
+    threads: Annotated[int, typer.Option(min=1, help="Threads that unpack baskets.")] = 2,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
+) -> None:
+    """Build a dataset from a recipe, or from the files of one process.
+
+    Examples: `topdata build recipe.yaml -o tops` and
+    `topdata build tt_*.root -o tt --process tt --cross-section 504.9`
+
+    An interrupted build goes on when the same command runs again. The output appears when it is
+    whole.
+    """
+    quick = {
+        "process": process,
+        "cross_section": cross_section,
+        "select": select or None,
+        "universal": universal or None,
+        "no_truth": no_truth or None,
+    }
+    recipe, base = _recipe(inputs, output, {k: v for k, v in quick.items() if v is not None})
+    with Bar() as bar:
+        manifest = build_dataset(
+            recipe,
+            output,
+            base=base,
+            skip_bad=skip_bad,
+            overwrite=overwrite,
+            threads=threads,
+            progress=bar,
+        )
+    if as_json:
+        typer.echo(manifest.to_json())
+    else:
+        _summary(manifest, output)
+
+
+def _recipe(inputs: list[str], output: Path, quick: dict[str, Any]) -> tuple[Recipe, Path]:
+    """Return the recipe and the folder that its file names are relative to."""
+    recipes = [name for name in inputs if name.endswith(_RECIPE_ENDINGS)]
+    if recipes and len(inputs) > 1:
+        raise RecipeError(f"{recipes[0]}: give one recipe, or data files, not both")
+    if recipes:
+        if quick:
+            option = f"--{next(iter(quick)).replace('_', '-')}"
+            raise RecipeError(f"{option}: only without a recipe; write it into {recipes[0]}")
+        path = Path(recipes[0])
+        return load_recipe(path), path.parent
+    if "process" not in quick:
+        raise RecipeError("--process NAME is needed for data files without a recipe")
+    content: dict[str, Any] = {
+        "name": output.name,
+        "processes": [
+            {
+                "name": quick["process"],
+                "files": inputs,
+                "cross_section": quick.get("cross_section"),
+            }
+        ],
+        "select": quick.get("select", []),
+        "universal": quick.get("universal", False),
+        "truth": not quick.get("no_truth", False),
+    }
+    return make_recipe(content, "command line"), Path()
+
+
+def _summary(manifest: Manifest, output: Path) -> None:
+    console = Console()
+    console.print(yields(manifest))
+    if len(manifest.processes[0].cut_flow) > 1:
+        console.print(cut_flow(manifest))
+    total = manifest.total
+    console.print(
+        f"{total.read} read = {total.written} written + {total.cut} cut + "
+        f"{total.quarantined} quarantined"
+    )
+    for lost in manifest.quarantine:
+        console.print(f"lost: {manifest.sources[lost.source].file}: {lost.reason}", soft_wrap=True)
+    console.print(f"dataset {manifest.name!r} is in {output}", soft_wrap=True)

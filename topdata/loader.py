@@ -1,0 +1,126 @@
+"""Read a built dataset: awkward arrays for analysis, fixed-slot arrays for training.
+
+``topdata.load`` and ``topdata.batches`` go from parquet leaves to arrays without a loop over
+events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from topdata.errors import InputError, RecipeError, nearest
+from topdata.manifest import Manifest, read_manifest
+from topdata.schema.fields import EVENT, walk
+from topdata.views import universal
+
+_SCALARS = ("event", "source", "process", "n_tops", "weight", "gen_weight")
+_VIEW_COLUMNS = [*_SCALARS, "met", "jets", "leptons", "photons", "truth"]
+_READ_BATCH = 16_384
+
+
+def info(path: str | Path) -> Manifest:
+    """Return the manifest of a dataset folder: schema, processes, sources, counts."""
+    return read_manifest(Path(path))
+
+
+def load(
+    path: str | Path, *, split: str | None = None, columns: Sequence[str] | None = None
+) -> Any:
+    """Return events as an ``awkward.Array`` of records, shape [n_events].
+
+    ``columns`` are dotted paths such as ``"jets.pt"`` or ``"truth.tops"`` (all by default);
+    ``split`` is train, validation or test (all by default). Lists have type ``var * {...}``.
+
+    Raises :class:`InputError` for a folder that is no dataset, :class:`RecipeError` for an
+    unknown column or split.
+    """
+    import awkward as ak
+
+    manifest = info(path)
+    wanted = _checked(columns) if columns is not None else None
+    events = ak.from_parquet(_files(Path(path), manifest, split), columns=wanted)
+    return ak.transform(_required, events)
+
+
+def batches(
+    path: str | Path,
+    *,
+    split: str | None = None,
+    batch_size: int = 1024,
+    view: str = "universal",
+    drop_last: bool = False,
+) -> Iterator[dict[str, np.ndarray]]:
+    """Yield the universal view as writable numpy arrays, in file order.
+
+    Each batch holds, for B events, ``objects`` float32 [B, 19, 7] (pt, eta, phi, px, py, pz,
+    energy), ``type`` int8 [B, 19], ``row`` int16 [B, 19], ``n_jets``, ``n_btags``,
+    ``n_leptons``, ``n_photons`` int16 [B], ``tops`` and ``ws`` float32 [B, 4, 7],
+    ``top_slots`` int8 [B, 4, 3], and of the record ``event`` int64 [B], ``source`` int32 [B],
+    ``process`` int64 [B], ``n_tops`` int8 [B], ``weight`` and ``gen_weight`` float64 [B].
+    ``torch.from_numpy`` takes each as it is. See :mod:`topdata.schema.slots` for the slots.
+    """
+    if view != "universal":
+        raise RecipeError(f"no view {view!r}{nearest(view, ['universal'])}")
+    if batch_size < 1:
+        raise RecipeError(f"batch_size {batch_size}: at least 1")
+    manifest = info(path)
+    rest: dict[str, np.ndarray] | None = None
+    source = ds.dataset(_files(Path(path), manifest, split), format="parquet")
+    reading = source.to_batches(columns=_VIEW_COLUMNS, batch_size=max(batch_size, _READ_BATCH))
+    for record_batch in reading:
+        block = _arrays(record_batch, manifest.btag_bit)
+        if rest is not None:
+            block = {name: np.concatenate([rest[name], block[name]]) for name in block}
+        events = len(block["event"])
+        whole = events - events % batch_size
+        for start in range(0, whole, batch_size):
+            yield {name: values[start : start + batch_size] for name, values in block.items()}
+        rest = {name: values[whole:] for name, values in block.items()} if whole < events else None
+    if rest is not None and not drop_last:
+        yield rest
+
+
+def _arrays(batch: pa.RecordBatch, btag_bit: int) -> dict[str, np.ndarray]:
+    scalars = {name: batch.column(name).to_numpy().copy() for name in _SCALARS}
+    return {**scalars, **universal(batch, btag_bit=btag_bit).arrays()}
+
+
+def _required(layout: Any, **_: Any) -> Any:
+    """Drop the option types that parquet readers add: the record has no missing values."""
+    import awkward as ak
+
+    if layout.is_option:
+        return ak.transform(_required, layout.content, highlevel=False)
+    return None
+
+
+def _files(path: Path, manifest: Manifest, split: str | None) -> list[str]:
+    counts = manifest.split_counts()
+    if split is not None and split not in counts:
+        raise RecipeError(f"{path}: no split {split!r}{nearest(split, counts)}")
+    files = [
+        str(path / file.path)
+        for file in manifest.files
+        if file.path.startswith("data/")
+        and (split is None or file.path.startswith(f"data/{split}-"))
+    ]
+    if missing := next((f for f in files if not Path(f).is_file()), None):
+        raise InputError(f"{missing}: a file of the dataset is missing")
+    if not files:
+        raise InputError(f"{path}: the dataset holds no events")
+    return files
+
+
+def _checked(columns: Sequence[str]) -> list[str]:
+    """Return the columns; a struct or a list stands for all its members."""
+    known = {name for name, _ in walk(EVENT)}
+    for name in columns:
+        if name not in known:
+            raise RecipeError(f"no column {name!r}{nearest(name, known)}")
+    return list(columns)

@@ -1,0 +1,155 @@
+"""``topdata.json``: what a dataset is, where it came from and where every event went."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from topdata.errors import InputError, one_line
+from topdata.schema.version import require_readable
+
+FILE_NAME = "topdata.json"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Ledger(_Part):
+    """Where events went: ``read = written + cut + quarantined``."""
+
+    read: int = 0
+    written: int = 0
+    cut: int = 0
+    quarantined: int = 0
+
+    @property
+    def closes(self) -> bool:
+        """Tell whether every event is accounted for."""
+        return self.read == self.written + self.cut + self.quarantined
+
+    def add(self, other: Ledger) -> None:
+        """Add the counts of another ledger."""
+        for name in ("read", "written", "cut", "quarantined"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+class Cut(_Part):
+    """One line of a cut flow."""
+
+    cut: str
+    events: int
+    sum_gen_weight: float
+
+
+class Quarantine(_Part):
+    """Events that could not be used, and why."""
+
+    source: int
+    start: int
+    stop: int
+    events: int
+    reason: str
+
+
+class Source(_Part):
+    """One input file."""
+
+    process: str
+    file: str
+    sha256: str
+    size: int
+    format: str
+    generator: str
+    truth: bool
+    entries: int
+    ledger: Ledger
+    notes: list[str]
+
+
+class ProcessEntry(_Part):
+    """One process with its normalisation."""
+
+    name: str
+    cross_section: float  # pb
+    cross_section_from: str  # recipe or file
+    sum_gen_weight: float  # of all usable events, before any cut
+    negative_weights: int
+    sum_weight: float  # pb, of the written events
+    efficiency: float  # sum_weight / cross_section
+    ledger: Ledger
+    cut_flow: list[Cut]
+    splits: dict[str, int]
+
+
+class DataFile(_Part):
+    """One file of the dataset."""
+
+    path: str
+    rows: int
+    size: int
+    sha256: str
+
+
+class Manifest(_Part):
+    """The whole manifest."""
+
+    schema_version: str
+    dataset_fingerprint: str
+    view_fingerprint: str
+    name: str
+    description: str
+    level: str  # reconstructed or parton
+    btag_bit: int
+    classes: list[str]  # index = the value of the column `process`; append-only
+    processes: list[ProcessEntry]
+    sources: list[Source]
+    quarantine: list[Quarantine]
+    files: list[DataFile]
+    recipe: dict[str, Any]
+    versions: dict[str, str]
+
+    @property
+    def total(self) -> Ledger:
+        """The ledger of all processes."""
+        total = Ledger()
+        for process in self.processes:
+            total.add(process.ledger)
+        return total
+
+    def split_counts(self) -> dict[str, int]:
+        """Return written events by split, without empty splits."""
+        counts: dict[str, int] = {}
+        for process in self.processes:
+            for split, count in process.splits.items():
+                counts[split] = counts.get(split, 0) + count
+        return {split: count for split, count in counts.items() if count}
+
+    def to_json(self) -> str:
+        """Return the text of ``topdata.json``."""
+        return json.dumps(self.model_dump(mode="json"), indent=1, allow_nan=False) + "\n"
+
+
+def read_manifest(dataset: Path) -> Manifest:
+    """Read the manifest of a built dataset.
+
+    Raises :class:`InputError` if the folder is no dataset, :class:`SchemaError` if its schema
+    is of another version.
+    """
+    path = dataset / FILE_NAME
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"{dataset}: not a topdata dataset (no {FILE_NAME} in it)") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: damaged manifest ({one_line(error)})") from error
+    if not isinstance(content, dict) or "schema_version" not in content:
+        raise InputError(f"{path}: damaged manifest (no schema version)")
+    require_readable(str(content["schema_version"]), str(dataset))
+    try:
+        return Manifest.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{path}: damaged manifest ({one_line(error)})") from error

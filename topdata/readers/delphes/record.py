@@ -1,0 +1,73 @@
+"""The generator record of a Delphes file, and the references that point into it.
+
+A ``TRef`` holds the unique id of its target. Ids are compared in their low 24 bits (the top
+byte is a process number that ROOT may write on one side only) and are unique within one event,
+where they need not run from 1 to n: a reference is looked up, never used as an index.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from topdata.events import Array, GenRecord
+from topdata.readers.delphes.tree import DelphesTree
+
+_LEAVES = {
+    "pid": "PID",
+    "status": "Status",
+    "m1": "M1",
+    "m2": "M2",
+    "d1": "D1",
+    "d2": "D2",
+    "pt": "PT",
+    "eta": "Eta",
+    "phi": "Phi",
+    "mass": "Mass",
+    "unique_id": "fUniqueID",
+}
+_ID_BITS = 24
+_MASK24 = (1 << _ID_BITS) - 1
+
+
+def gen_record(tree: DelphesTree, name: str, start: int, stop: int) -> GenRecord:
+    """Return the record of an entry range; the daughter links are read only if asked for."""
+    offsets, pid = tree.read(name, "PID", start, stop)
+
+    def read(column: str) -> Array:
+        if column == "pid":
+            return pid
+        if column == "is_pileup":
+            if not tree.has(name, "IsPU"):
+                return np.zeros(len(pid), np.bool_)
+            return np.asarray(tree.read(name, "IsPU", start, stop)[1] != 0)
+        if not tree.has(name, _LEAVES[column]):
+            return np.full(len(pid), -1, np.int32)
+        return tree.read(name, _LEAVES[column], start, stop)[1]
+
+    return GenRecord(offsets.astype(np.int64), read)
+
+
+def resolve(record: GenRecord, event: Array, ref: Array) -> Array:
+    """Return the chunk-wide index of the charged lepton that each reference names.
+
+    ``event`` and ``ref`` have shape [n_leptons]. -1 where there is no reference (0), -2 where
+    no electron or muon of the event has that id. Only those are searched: sorting all 1,500
+    particles of every event would cost more than reading them.
+    """
+    targets = np.full(len(ref), -1, np.int64)
+    asked = np.flatnonzero(ref > 0)
+    if not len(asked):
+        return targets
+    kind = np.abs(record.column("pid"))
+    candidates = np.flatnonzero((kind == 11) | (kind == 13))
+    ids = record.column("unique_id")[candidates].astype(np.int64) & _MASK24
+    keys = (record.event_of(candidates).astype(np.int64) << _ID_BITS) | ids
+    order = np.argsort(keys, kind="stable")
+    wanted = (event[asked].astype(np.int64) << _ID_BITS) | ref[asked]
+    place = np.searchsorted(keys[order], wanted)
+    inside = place < len(keys)
+    found = np.full(len(asked), -2, np.int64)
+    nearest = order[place[inside]]
+    found[inside] = np.where(keys[nearest] == wanted[inside], candidates[nearest], -2)
+    targets[asked] = found
+    return targets

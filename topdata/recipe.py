@@ -1,0 +1,203 @@
+"""What to build, as a person writes it down: a YAML file, checked key by key.
+
+Defaults live here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from topdata.errors import RecipeError, nearest, one_line
+from topdata.expressions import parse
+from topdata.quantities import NAMES
+
+Name = Annotated[str, Field(min_length=1, max_length=64)]
+_PROCESS_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+.]*")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Process(_Part):
+    """One process: its files and its cross-section."""
+
+    name: Name
+    files: list[str] = Field(min_length=1, description="paths, globs or URLs")
+    cross_section: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="pb; taken from the files where it is absent"
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _safe(cls, name: str) -> str:
+        # it becomes part of a file name, in which '-' separates
+        if not _PROCESS_NAME.fullmatch(name):
+            raise ValueError("use letters, digits and _ + . only")
+        return name
+
+
+class Cuts(_Part):
+    """Which objects of a kind are kept."""
+
+    min_pt: float = Field(0.0, ge=0, description="GeV")
+    max_eta: float | None = Field(None, gt=0, description="largest |eta|")
+    max_isolation: float | None = Field(None, gt=0, description="largest relative isolation")
+
+
+class JetCuts(_Part):
+    """Which jets are kept, and which bit of the b-tag mask counts as a b-tag."""
+
+    min_pt: float = Field(0.0, ge=0, description="GeV")
+    max_eta: float | None = Field(None, gt=0, description="largest |eta|")
+    btag_bit: int = Field(0, ge=0, le=6, description="working point of the detector card")
+
+
+class Objects(_Part):
+    """Object selection; without it every object of the file is kept."""
+
+    jets: JetCuts = JetCuts()
+    electrons: Cuts = Cuts()
+    muons: Cuts = Cuts()
+    photons: Cuts = Cuts()
+    overlap: float | None = Field(
+        None, gt=0, description="jets closer than this (delta R) to a kept lepton are dropped"
+    )
+
+
+class Matching(_Part):
+    """How jets are matched to partons."""
+
+    method: Literal["assignment", "unique", "closest"] = "assignment"
+    radius: float = Field(0.4, gt=0, description="largest delta R")
+
+
+class BranchNames(_Part):
+    """Names of collections where they are not the usual ones."""
+
+    jets: str | None = None
+    electrons: str | None = None
+    muons: str | None = None
+    photons: str | None = None
+    met: str | None = None
+    particles: str | None = None
+    weight: str | None = None
+
+
+class Splits(_Part):
+    """Fractions of the events; they must sum to one."""
+
+    train: float = Field(0.8, ge=0, le=1)
+    validation: float = Field(0.1, ge=0, le=1)
+    test: float = Field(0.1, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Splits:
+        if abs(sum(self.fractions.values()) - 1) > 1e-9:
+            raise ValueError(f"the fractions sum to {sum(self.fractions.values()):g}, not to 1")
+        return self
+
+    @property
+    def fractions(self) -> dict[str, float]:
+        """Fractions by split name, in order."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+
+class Recipe(_Part):
+    """A dataset to build."""
+
+    name: Name
+    processes: list[Process] = Field(min_length=1)
+    description: str = ""
+    objects: Objects = Objects()
+    matching: Matching = Matching()
+    select: list[str] = Field(default_factory=list, description="cuts, applied in order")
+    splits: Splits = Splits()
+    branches: BranchNames = BranchNames()
+    truth: bool = Field(True, description="false leaves the generator record unread")
+    universal: bool = Field(False, description="also write the fixed-slot configuration")
+
+    @field_validator("select", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+    @field_validator("select")
+    @classmethod
+    def _parsed(cls, cuts: list[str]) -> list[str]:
+        for cut in cuts:
+            parse(cut, NAMES)
+        return cuts
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Recipe:
+        names = [process.name for process in self.processes]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two processes are named {name!r}")
+        return self
+
+    def per_process(self) -> dict[str, Any]:
+        """Return the part of the recipe that shapes every event, in plain types."""
+        return self.model_dump(
+            mode="json", exclude={"name", "description", "processes", "universal"}
+        )
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe. Its file names stay as written, relative to the recipe's folder.
+
+    Raises :class:`RecipeError` with one line that names the file, the key and the nearest key.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RecipeError(f"{path}: no such recipe") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise RecipeError(f"{path}: not a readable YAML file ({one_line(error)})") from error
+    if not isinstance(content, dict):
+        raise RecipeError(f"{path}: a recipe is a mapping with `name:` and `processes:`")
+    return make_recipe(content, str(path))
+
+
+def make_recipe(content: dict[str, Any], where: str) -> Recipe:
+    """Check a recipe given as plain types; ``where`` names its origin in messages."""
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        raise RecipeError(f"{where}: {_explain(error)}") from None
+    except RecipeError as error:
+        raise RecipeError(f"{where}: {error}") from None
+
+
+def _explain(error: ValidationError) -> str:
+    """Say the first fault in one line: the key, what is wrong, the nearest valid name."""
+    faults = error.errors()
+    first = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
+    key = "".join(f"[{k}]" if isinstance(k, int) else f".{k}" for k in first["loc"]).lstrip(".")
+    if first["type"] == "extra_forbidden":
+        return f"unknown key {key!r}{nearest(str(first['loc'][-1]), _fields_at(first['loc'][:-1]))}"
+    message = first["msg"].removeprefix("Value error, ")
+    given = first.get("input")
+    shown = f" (given {given!r})" if isinstance(given, str | int | float | bool) else ""
+    return f"{key}: {message}{shown}" if key else message
+
+
+def _fields_at(location: tuple[int | str, ...]) -> list[str]:
+    """Return the valid keys of the model at a location in the recipe."""
+    model: type[BaseModel] = Recipe
+    for key in location:
+        if isinstance(key, int):
+            continue
+        annotation: Any = model.model_fields[key].annotation
+        model = next((a for a in (annotation, *get_args(annotation)) if _is_model(a)), model)
+    return list(model.model_fields)
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)

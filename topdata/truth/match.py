@@ -1,0 +1,157 @@
+"""Which jet is which parton, and which lepton is which true lepton.
+
+Jets are matched to quarks, gluons and hadronic taus before final-state radiation. Three methods:
+
+``assignment``  as many one-to-one pairs within the radius as possible, and of those choices the
+                one with the smallest sum of (delta R)^2
+``unique``      a pair is kept only if neither the jet nor the parton has another partner
+``closest``     pairs in order of rising delta R, one-to-one
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from topdata.events import Array, GenRecord, Jagged, expand
+from topdata.kinematics import delta_r2
+from topdata.recipe import Matching
+from topdata.truth.topology import Truth
+
+LEPTON_RADIUS = 0.1
+_MAX_COPIES = 64
+_MAX_ROWS = 128  # an int8 numbers the partons of an event
+
+
+def match(
+    truth: Truth, jets: Jagged, leptons: Jagged, record: GenRecord | None, options: Matching
+) -> tuple[Array, Array]:
+    """Return the parton row (int8, -1 = none) of every jet and of every lepton, flat."""
+    method = METHODS[options.method]
+    targets = np.flatnonzero(truth.partons["target"])
+    jet, parton, d2 = _near(jets, truth.partons, targets, options.radius)
+    chosen = method(jet, parton, d2, truth.partons.event)
+    matched = np.full(int(jets.offsets[-1]), -1, np.int8)
+    matched[jet[chosen]] = truth.partons.row[parton[chosen]]
+    return matched, _match_leptons(truth.partons, leptons, record)
+
+
+def _near(
+    objects: Jagged, partons: Jagged, targets: Array, radius: float
+) -> tuple[Array, Array, Array]:
+    """Return (object, parton, (delta R)^2) of all pairs of one event within the radius."""
+    event = partons.event[targets]
+    pair, item = expand(objects.offsets[event], objects.counts[event])
+    target = targets[pair]
+    d2 = delta_r2(
+        objects["eta"][item], objects["phi"][item], partons["eta"][target], partons["phi"][target]
+    )
+    near = d2 < radius * radius
+    return item[near], target[near], d2[near]
+
+
+Method = Callable[[Array, Array, Array, Array], Array]
+"""(object, parton, (delta R)^2, event of each parton) of near pairs -> the pairs chosen."""
+
+
+def _alone(item: Array, target: Array) -> Array:
+    """Tell which pairs have neither another partner for the object nor for the parton."""
+    if not len(item):
+        return np.zeros(0, np.bool_)
+    return np.asarray((np.bincount(item)[item] == 1) & (np.bincount(target)[target] == 1))
+
+
+def _unique(item: Array, target: Array, d2: Array, event: Array) -> Array:
+    return np.flatnonzero(_alone(item, target))
+
+
+def _closest(item: Array, target: Array, d2: Array, event: Array) -> Array:
+    used_items: set[int] = set()
+    used_targets: set[int] = set()
+    chosen: list[int] = []
+    for pair in np.lexsort((item, target, d2)).tolist():
+        a, b = int(item[pair]), int(target[pair])
+        if a not in used_items and b not in used_targets:
+            used_items.add(a)
+            used_targets.add(b)
+            chosen.append(pair)
+    return np.array(chosen, np.int64)
+
+
+def _assignment(item: Array, target: Array, d2: Array, event: Array) -> Array:
+    """Solve an assignment problem for the events where something is ambiguous (few are)."""
+    alone = _alone(item, target)
+    rest = np.flatnonzero(~alone)
+    rest = rest[np.argsort(event[target[rest]], kind="stable")]
+    bounds = np.flatnonzero(np.diff(event[target[rest]], prepend=-1, append=-1) != 0)
+    chosen = [np.flatnonzero(alone)]
+    for start, stop in pairwise(bounds.tolist()):
+        pairs = rest[start:stop]
+        items, row = np.unique(item[pairs], return_inverse=True)
+        targets, column = np.unique(target[pairs], return_inverse=True)
+        # A pair out of reach costs more than all near ones together: it is never preferred.
+        far = 1.0 + float(d2[pairs].sum())
+        cost = np.full((len(items), len(targets)), far)
+        cost[row, column] = d2[pairs]
+        best = np.zeros(cost.shape, np.bool_)
+        best[linear_sum_assignment(cost)] = True
+        chosen.append(pairs[best[row, column]])
+    return np.concatenate(chosen)
+
+
+METHODS: dict[str, Method] = {
+    "assignment": _assignment,
+    "unique": _unique,
+    "closest": _closest,
+}
+
+
+def _match_leptons(partons: Jagged, leptons: Jagged, record: GenRecord | None) -> Array:
+    """Match by the simulation's own link; where it leads nowhere, by delta R < 0.1 and charge."""
+    result = np.full(int(leptons.offsets[-1]), -1, np.int8)
+    if record is None or not len(partons["pt"]):
+        return result
+    candidates = np.flatnonzero(np.isin(np.abs(partons["pdg_id"]), (11, 13)))
+    row_of = np.full(len(record), -1, np.int8)
+    row_of[partons["gen"][candidates]] = partons.row[candidates]
+    linked = np.flatnonzero(leptons["gen"] >= 0)
+    result[linked] = row_of[_first_copy(record, leptons["gen"][linked])]
+
+    free = np.flatnonzero(leptons["gen"] < 0)
+    if len(free):
+        key = partons.event * _MAX_ROWS + partons.row
+        taken = leptons.event[linked] * _MAX_ROWS + result[linked]
+        targets = candidates[~np.isin(key[candidates], taken)]
+        item, target, d2 = _near(leptons.take(free), partons, targets, LEPTON_RADIUS)
+        item = free[item]
+        same = leptons["pdg_id"][item] == partons["pdg_id"][target]
+        item, target, d2 = item[same], target[same], d2[same]
+        chosen = _closest(item, target, d2, partons.event)
+        result[item[chosen]] = partons.row[target[chosen]]
+    return _without_repeats(result, leptons)
+
+
+def _first_copy(record: GenRecord, particle: Array) -> Array:
+    """Climb to the first ancestor of the same PDG code: what the decay itself gave."""
+    pid, m1 = record.column("pid"), record.column("m1")
+    for _ in range(_MAX_COPIES):
+        mother = m1[particle]
+        copy = (mother >= 0) & (pid[mother] == pid[particle])
+        if not copy.any():
+            break
+        particle = np.where(copy, mother, particle)
+    return particle
+
+
+def _without_repeats(rows: Array, leptons: Jagged) -> Array:
+    """Let each true lepton have one reconstructed one: the hardest."""
+    order = np.lexsort((-leptons["pt"], rows, leptons.event))
+    event, row = leptons.event[order], rows[order]
+    repeat = np.zeros(len(rows), np.bool_)
+    repeat[1:] = (event[1:] == event[:-1]) & (row[1:] == row[:-1]) & (row[1:] >= 0)
+    result = rows.copy()
+    result[order[repeat]] = -1
+    return result

@@ -1,0 +1,48 @@
+"""The command ``topfm``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from topdata.errors import TopdataError
+from topfm import __version__
+from topfm.cli.inputs import inputs
+
+app = typer.Typer(
+    name="topfm",
+    help="Foundation models for top-quark physics, bound to topdata datasets.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"topfm {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Foundation models for top-quark physics, bound to topdata datasets."""
+
+
+app.command()(inputs)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; the entry point of the console script."""
+    try:
+        app(args=None if arguments is None else list(arguments))
+    except TopdataError as error:
+        print(f"topfm: {error}", file=sys.stderr)
+        raise SystemExit(2) from None

@@ -1,0 +1,53 @@
+"""``topfm inputs``: what a model of this version reads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from topdata.errors import SchemaError
+from topdata.loader import info
+from topdata.schema import slots
+from topdata.schema.fingerprint import view_fingerprint, view_spec
+
+
+def inputs(
+    dataset: Annotated[
+        Path | None, typer.Argument(help="Check that this dataset can be read by a model.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """Print the slots and features that a model reads, and the fingerprint it binds to.
+
+    Example: `topfm inputs demo-dataset`
+    """
+    btag_bit = 0
+    if dataset is not None:
+        manifest = info(dataset)
+        btag_bit = manifest.btag_bit
+        if manifest.view_fingerprint != view_fingerprint(btag_bit):
+            raise SchemaError(f"{dataset}: its view is not the one of this version: build it again")
+    if as_json:
+        typer.echo(
+            json.dumps(
+                {"view_fingerprint": view_fingerprint(btag_bit), **view_spec(btag_bit)}, indent=1
+            )
+        )
+        return
+    table = Table("slots", "group", "objects", title="Model inputs", title_justify="left")
+    for group in slots.GROUPS:
+        table.add_row(f"{group.start} to {group.stop - 1}", group.name, group.doc)
+    console = Console()
+    console.print(table)
+    units = ", ".join(f"{name} [{unit}]" if unit else name for name, unit in slots.FEATURES)
+    console.print(f"features of a slot: {units}", soft_wrap=True, markup=False)
+    console.print(
+        f"view fingerprint: {view_fingerprint(btag_bit)} (b-tag bit {btag_bit})", soft_wrap=True
+    )
+    if dataset is not None:
+        console.print(f"{dataset}: {manifest.total.written} events fit", soft_wrap=True)
