@@ -96,8 +96,9 @@ class GenRecord:
 
     ``column(name)`` returns a flat array [n_particles], read when it is first asked for:
     ``pid``, ``status``, ``pt``, ``eta``, ``phi``, ``mass``, ``is_pileup`` (bool), and the links
-    ``m1``, ``m2``, ``d1``, ``d2``, which index the whole chunk; -1 means none. Links keep the
-    convention of their writer (specification of the Delphes ``GenParticle`` branch).
+    ``m1``, ``m2``, ``d1``, ``d2``, which index the whole chunk; -1 means none, and a damaged link
+    may lead out of its event (see :meth:`same_event`). Links keep the convention of their writer
+    (specification of the Delphes ``GenParticle`` branch).
     """
 
     LINKS = ("m1", "m2", "d1", "d2")
@@ -123,10 +124,15 @@ class GenRecord:
         return np.searchsorted(self.offsets, particles, side="right") - 1
 
     def _chunk_wide(self, link: Array) -> Array:
-        counts = np.diff(self.offsets)
-        inside = (link >= 0) & (link < np.repeat(counts.astype(np.int32), counts))
-        shift = np.repeat(self.offsets[:-1].astype(np.int32), counts)
-        return np.where(inside, link + shift, np.int32(-1))
+        shift = np.repeat(self.offsets[:-1].astype(np.int32), np.diff(self.offsets))
+        shift += link
+        shift[link < 0] = -1
+        return shift
+
+    def same_event(self, particle: Array, link: Array) -> Array:
+        """Tell which links stay inside the event of their particle; damaged ones do not."""
+        event = self.event_of(particle)
+        return np.asarray((link >= self.offsets[event]) & (link < self.offsets[event + 1]))
 
 
 @dataclass(slots=True)
@@ -158,7 +164,7 @@ class Damage:
 
     start: int
     stop: int
-    reason: str  # one line: what and where
+    reason: str  # what is wrong, in one line
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ class _Parser:
         while self.text[end:].strip():
             found = _TOKEN.match(self.text, end)
             if found is None:
-                self.at = end
+                self.at = len(self.text) - len(self.text[end:].lstrip())
                 raise self.error(f"unexpected {self.text[end:].strip()[0]!r}")
             end = found.end()
             yield found.group(found.lastindex or 0), found.start(found.lastindex or 0)

@@ -47,7 +47,8 @@ def inspect_file(path: str, options: ReadOptions | None = None) -> FileReport:
     finally:
         reader.close()
     chunks = [item for item in items if isinstance(item, EventChunk)]
-    notes = [*info.notes, *(item.reason for item in items if isinstance(item, Damage))]
+    damage = [item for item in items if isinstance(item, Damage)]
+    notes = [*info.notes, *(f"entries {d.start} to {d.stop - 1}: {d.reason}" for d in damage)]
     weight = np.concatenate([c.gen_weight for c in chunks]) if chunks else np.zeros(0)
     return FileReport(
         path=path,

@@ -23,15 +23,8 @@ _HEAVY = (6, 15, 23, 24, 25)
 _MAX_COPIES = 1024  # longer chains are cyclic
 
 
-def _table(codes: tuple[int, ...]) -> Array:
-    """Return a look-up over min(|PDG code|, 63)."""
-    table = np.zeros(64, np.bool_)
-    table[list(codes)] = True
-    return table
-
-
-_IS_HEAVY = _table(_HEAVY)
-_IS_PRODUCT = _table((1, 2, 3, 4, 5, 6, 11, 12, 13, 14, 15, 16, 23, 24, 25))
+_IS_PRODUCT = np.zeros(64, np.bool_)  # a look-up over min(|PDG code|, 63)
+_IS_PRODUCT[[1, 2, 3, 4, 5, 6, 11, 12, 13, 14, 15, 16, 23, 24, 25]] = True
 
 
 def is_new_physics(pid: Array) -> Array:
@@ -113,81 +106,114 @@ class History:
 
 def history(record: GenRecord) -> History:
     """Return the compact graph of a generator record."""
-    pid, m1, m2 = record.column("pid"), record.column("m1"), record.column("m2")
-    status = record.column("status")
-    # One more element, always false, is what the link -1 points to.
+    pid, m1 = record.column("pid"), record.column("m1")
+    # One more element, always false, is where the link -1 leads.
     marked = np.zeros(len(pid) + 1, np.bool_)
-    marked[:-1] = _IS_HEAVY[np.minimum(np.abs(pid), 63)] & ~record.column("is_pileup")
-    heavy = np.flatnonzero(marked)
+    _mark_resonances(record, marked[:-1])
+    hard = _hard_process(record, marked)
+    marked |= hard
 
-    hard = np.zeros(len(pid) + 1, np.bool_)
+    # Second mothers are rare: only those that exist are looked at.
+    second = np.flatnonzero(record.column("m2") >= 0)
+    m2 = record.column("m2")[second]
+    kept = _leads_to(marked, m1)
+    kept[second] |= _leads_to(marked, m2)
+    new = _new_children(record, np.flatnonzero(kept), hard)
+    while len(new):  # a chain of new particles, one step a pass
+        marked[new] = True
+        found = np.zeros_like(marked)
+        found[new] = True
+        children = _leads_to(found, m1)
+        children[second] |= _leads_to(found, m2)
+        kept |= children
+        candidates = np.flatnonzero(children & ~marked[:-1])
+        new = candidates[is_new_physics(pid[candidates])]
+    kept |= marked[:-1]
+
+    nodes = np.flatnonzero(kept)
+    parent, child = _mother_links(record, nodes)
+    resonances = nodes[marked[nodes] & ~hard[nodes]]
+    extra_parent, extra_child = _daughter_links(record, np.setdiff1d(resonances, parent))
+    if len(extra_child):
+        nodes = np.union1d(nodes, extra_child)
+        parent = np.concatenate([parent, extra_parent])
+        child = np.concatenate([child, extra_child])
+    return _graph(record, nodes, hard[nodes], parent, child)
+
+
+def _mark_resonances(record: GenRecord, marked: Array) -> None:
+    """Set ``marked`` where a particle is a t, W, Z, H or tau and not of pile-up."""
+    code = np.abs(record.column("pid"))
+    for heavy in _HEAVY:
+        marked |= code == heavy
+    marked &= ~record.column("is_pileup")
+
+
+def _hard_process(record: GenRecord, marked: Array) -> Array:
+    """Return bool [n + 1]: the incoming partons; new particles between are added to ``marked``."""
+    pid, status = record.column("pid"), record.column("status")
+    hard = np.zeros(len(marked), np.bool_)
     hard[:-1] = (status == 21) | (status == -1)
-    makers = heavy[np.abs(pid[heavy]) != 15]
+    makers = np.flatnonzero(marked)
+    makers = makers[np.abs(pid[makers]) != 15]
     while len(makers):  # up through new particles, to the partons that made the first of them
-        mothers = np.unique(np.concatenate([m1[makers], m2[makers]]))
-        mothers = mothers[mothers >= 0]
+        mothers = np.unique(_mother_links(record, makers)[0])
         mothers = mothers[~marked[mothers] & ~hard[mothers]]
         new = is_new_physics(pid[mothers])
         hard[mothers[~new]] = True
         makers = mothers[new]
         marked[makers] = True
     hard[marked] = False
-    marked |= hard
-
-    kept = marked[m1] | marked[m2]
-    new = np.flatnonzero((hard[m1] | hard[m2]) & is_new_physics(pid))
-    while len(new):  # a chain of new particles, one step a pass
-        marked[new] = True
-        links = np.zeros_like(marked)
-        links[new] = True
-        found = links[m1] | links[m2]
-        kept |= found
-        new = np.flatnonzero(found & is_new_physics(pid) & ~marked[:-1])
-    kept |= marked[:-1]
-
-    parent, child = _daughter_links(record, np.flatnonzero(marked[:-1] & ~hard[:-1]), kept)
-    kept[child] = True
-
-    nodes = np.flatnonzero(kept)
-    place = np.full(len(pid) + 1, -1, np.int64)
-    place[nodes] = np.arange(len(nodes))
-    mother1, mother2 = place[m1[nodes]], place[m2[nodes]]
-    second = np.flatnonzero(mother2 != mother1)
-    parents = np.concatenate([mother1, mother2[second], place[parent]])
-    children = np.concatenate([np.arange(len(nodes)), second, place[child]])
-    return _graph(record, nodes, hard[nodes], parents, children)
+    return hard
 
 
-def _daughter_links(record: GenRecord, resonances: Array, kept: Array) -> tuple[Array, Array]:
+def _leads_to(target: Array, link: Array) -> Array:
+    """Return ``target[link]``; wrapping sends -1 to the last element and is faster than a check."""
+    return np.asarray(np.take(target, link, mode="wrap"))
+
+
+def _new_children(record: GenRecord, kept: Array, hard: Array) -> Array:
+    """Return the new particles among ``kept`` that come straight from the hard process."""
+    kept = kept[is_new_physics(record.column("pid")[kept])]
+    first, second = record.column("m1")[kept], record.column("m2")[kept]
+    return kept[_leads_to(hard, first) | _leads_to(hard, second)]
+
+
+def _mother_links(record: GenRecord, particle: Array) -> tuple[Array, Array]:
+    """Return (mother, particle) for both mothers, each once, within the event."""
+    first, second = (record.column(name)[particle].astype(np.int64) for name in ("m1", "m2"))
+    mother = np.concatenate([first, second])
+    child = np.concatenate([particle, particle])
+    real = (mother >= 0) & np.concatenate([np.ones(len(first), np.bool_), second != first])
+    mother, child = mother[real], child[real]
+    inside = record.same_event(child, mother)
+    return mother[inside], child[inside]
+
+
+def _daughter_links(record: GenRecord, lonely: Array) -> tuple[Array, Array]:
     """Return links of resonances that no particle names as its mother, from ``d1`` and ``d2``.
 
     The ways to write daughters: ``d1 == d2`` a copy, ``d1 < d2`` a range, ``d2 < d1`` two
     separate daughters, ``d2 == -1`` a single one. Final particles (status 1) are not asked.
     """
-    has_child = np.zeros(len(record) + 1, np.bool_)
-    nodes = np.flatnonzero(kept)
-    has_child[record.column("m1")[nodes]] = True
-    has_child[record.column("m2")[nodes]] = True
-    lonely = resonances[~has_child[resonances] & (record.column("status")[resonances] != 1)]
-    none = np.zeros(0, np.int64)
+    lonely = lonely[record.column("status")[lonely] != 1]
     if not len(lonely):
-        return none, none
-    d1, d2 = record.column("d1")[lonely], record.column("d2")[lonely]
-    lonely, d1, d2 = (values[d1 >= 0] for values in (lonely, d1, d2))
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    d1, d2 = (record.column(name)[lonely].astype(np.int64) for name in ("d1", "d2"))
+    lonely, d1, d2 = (values[record.same_event(lonely, d1)] for values in (lonely, d1, d2))
+    d2 = np.where(record.same_event(lonely, d2), d2, -1)
     separate = (d2 >= 0) & (d2 < d1)
-    last = np.where(d2 > d1, d2, d1)
-    owner, child = expand(d1, last - d1 + 1)
+    owner, child = expand(d1, np.maximum(d2 - d1, 0) + 1)
     parent = np.concatenate([lonely[owner], lonely[separate]])
-    child = np.concatenate([child, d2[separate]])
-    return parent.astype(np.int64), child.astype(np.int64)
+    return parent, np.concatenate([child, d2[separate]])
 
 
-def _graph(
-    record: GenRecord, nodes: Array, hard: Array, parents: Array, children: Array
-) -> History:
+def _graph(record: GenRecord, nodes: Array, hard: Array, parent: Array, child: Array) -> History:
+    """Number the nodes from 0 and sort the links by parent; both ends must be nodes."""
     pid = record.column("pid")[nodes]
-    real = (parents >= 0) & (parents != children)
-    parents, children = parents[real], children[real]
+    parents = np.searchsorted(nodes, parent)
+    known = (nodes[np.minimum(parents, len(nodes) - 1)] == parent) & (parent != child)
+    parents, children = parents[known], np.searchsorted(nodes, child[known])
     order = np.lexsort((children, parents))
     parents, children = parents[order], children[order]
     offsets = np.searchsorted(parents, np.arange(len(nodes) + 1))

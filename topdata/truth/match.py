@@ -112,7 +112,7 @@ METHODS: dict[str, Method] = {
 def _match_leptons(partons: Jagged, leptons: Jagged, record: GenRecord | None) -> Array:
     """Match by the simulation's own link; where it leads nowhere, by delta R < 0.1 and charge."""
     result = np.full(int(leptons.offsets[-1]), -1, np.int8)
-    if record is None or not len(partons["pt"]):
+    if record is None or not partons.offsets[-1]:
         return result
     candidates = np.flatnonzero(np.isin(np.abs(partons["pdg_id"]), (11, 13)))
     row_of = np.full(len(record), -1, np.int8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import ClassVar
 
@@ -97,8 +98,18 @@ class DelphesReader:
 
     def chunks(self, start: int, stop: int) -> Iterator[EventChunk | Damage]:
         """Yield the events of [start, stop) in order; unreadable baskets come as damage."""
+        lost: Damage | None = None  # neighbouring baskets are reported as one range
         for first, last in pairwise(self._ranges(start, stop)):
-            yield from self._salvage(first, last)
+            for item in self._salvage(first, last):
+                if isinstance(item, Damage):
+                    lost = replace(lost or item, stop=item.stop)
+                    continue
+                if lost is not None:
+                    yield lost
+                    lost = None
+                yield item
+        if lost is not None:
+            yield lost
 
     def _ranges(self, start: int, stop: int) -> list[int]:
         """Cut [start, stop) at cluster edges into pieces that fit the memory."""

@@ -4,6 +4,9 @@ Delphes writes one split ``TClonesArray`` branch per collection, and the collect
 the user's card, so everything is discovered. Leaves are addressed as branch objects: a file may
 hold two branches of one name, which path look-up confuses, and some leaves (``fBits``) cannot
 be read at all.
+
+Every byte of a file may be wrong, and uproot, its decompressors and awkward then raise whatever they
+stumble on: what crosses this module's border is an ``InputError`` or a ``DamagedError``.
 """
 
 from __future__ import annotations
@@ -15,10 +18,6 @@ import numpy as np
 
 from topdata.errors import DamagedError, InputError, nearest, one_line
 from topdata.events import Array
-
-# Everything that a damaged basket, key or stream can raise on its way through uproot.
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RuntimeError,
-               NotImplementedError, AssertionError, EOFError, ArithmeticError)  # fmt: skip
 
 _LARGE = (("Particle", "PID"), ("Jet", "PT"))
 
@@ -40,6 +39,7 @@ class DelphesTree:
             raise InputError(
                 f"{path}: damaged or truncated ROOT file ({one_line(error)})"
             ) from error
+        self._require_whole()
         trees = [key for key, name in classes.items() if name == "TTree"]
         cycles = sorted(int(key.rpartition(";")[2]) for key in trees if key.startswith("Delphes;"))
         if not cycles:
@@ -55,6 +55,14 @@ class DelphesTree:
             raise InputError(
                 f"{path}: the tree 'Delphes' is damaged ({one_line(error)})"
             ) from error
+
+    def _require_whole(self) -> None:
+        """Compare the file's size with the one in its header: a broken copy may read for long."""
+        declared, found = self._file.file.fEND, self._file.file.source.num_bytes
+        if found is not None and found < declared:
+            raise InputError(
+                f"{self.path}: truncated ROOT file, {found} of {declared} bytes: copy it again"
+            )
 
     def _discover(self) -> tuple[dict[tuple[str, str], Any], dict[str, str]]:
         leaves: dict[tuple[str, str], Any] = {}
@@ -75,7 +83,7 @@ class DelphesTree:
         """Return the version of a Delphes class as the file's streamers give it."""
         try:
             versions = self._file.file.streamers.get(name, {})
-        except _UNREADABLE:  # only for information: old streamers may not parse
+        except Exception:  # only for information: old streamers may not parse
             return None
         return max(versions) if versions else None
 
@@ -111,16 +119,11 @@ class DelphesTree:
             content = layout.content
             values = content["ref"] if "ref" in content.fields else content
             flat = np.asarray(values.data)
-        except _UNREADABLE as error:
-            raise DamagedError(
-                f"{self.path}: entries {start} to {stop - 1}: {collection}.{leaf} is damaged "
-                f"({one_line(error)})"
-            ) from error
+        except Exception as error:
+            raise DamagedError(f"{collection}.{leaf} is damaged ({one_line(error)})") from error
         if len(offsets) != stop - start + 1:
-            raise DamagedError(
-                f"{self.path}: entries {start} to {stop - 1}: {collection}.{leaf} has "
-                f"{len(offsets) - 1} entries, expected {stop - start}"
-            )
+            found, wanted = len(offsets) - 1, stop - start
+            raise DamagedError(f"{collection}.{leaf} has {found} entries, expected {wanted}")
         return offsets, flat
 
     def cluster_edges(self) -> Array:
