@@ -1,0 +1,178 @@
+"""The dataset card: Hub metadata and text, generated from the manifest alone."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import yaml
+
+from topdata.manifest import Manifest
+from topdata.schema.arrow import UNIVERSAL_DOCS, features, markdown_table, universal_features
+
+TEMPLATE = "dataset-card.md"
+_SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"),
+          (10**7, "1M<n<10M"), (10**8, "10M<n<100M"), (10**9, "100M<n<1B"))  # fmt: skip
+
+
+def template(name: str) -> str:
+    """Return the text of a card template, from the installed package or the source tree."""
+    packaged = files("topdata") / "templates" / name
+    if packaged.is_file():
+        return packaged.read_text(encoding="utf-8")
+    source = Path(str(files("topdata"))).parent / "cards" / "templates" / name
+    return source.read_text(encoding="utf-8")
+
+
+def dataset_card(manifest: Manifest) -> str:
+    """Return the whole README.md of a dataset."""
+    metadata = yaml.safe_dump(_metadata(manifest), sort_keys=False, allow_unicode=True, width=100)
+    universal = any(file.path.startswith("universal/") for file in manifest.files)
+    text = Template(template(TEMPLATE)).substitute(
+        name=manifest.name,
+        description=manifest.description.strip(),
+        schema_version=manifest.schema_version,
+        level=manifest.level,
+        universal_usage=_UNIVERSAL_USAGE.replace("NAME", manifest.name) if universal else "",
+        process_table=_process_table(manifest),
+        cut_flow=_cut_flow(manifest),
+        split_table=_split_table(manifest),
+        source_table=_source_table(manifest),
+        quarantine=_quarantine(manifest),
+        schema_table=markdown_table() + (_universal_table() if universal else ""),
+        dataset_fingerprint=manifest.dataset_fingerprint,
+        view_fingerprint=manifest.view_fingerprint,
+        btag_bit=manifest.btag_bit,
+        topdata_version=manifest.versions["topdata"],
+        recipe=yaml.safe_dump(manifest.recipe, sort_keys=False, allow_unicode=True).strip(),
+        versions=", ".join(f"{name} {v}" for name, v in manifest.versions.items()),
+    )
+    return f"---\n{metadata}---\n\n{text}"
+
+
+_UNIVERSAL_USAGE = """
+slots = load_dataset("NAME", "universal", split="train")  # fixed-length arrays"""
+
+
+def _metadata(manifest: Manifest) -> dict[str, Any]:
+    """Return the YAML block that the Hub and ``load_dataset`` read."""
+    from datasets import DatasetInfo, SplitDict, SplitInfo
+    from datasets.info import DatasetInfosDict
+    from huggingface_hub import DatasetCardData
+
+    counts = manifest.split_counts()
+    configs, infos = [], {}
+    for config, folder, make in (
+        ("default", "data", features),
+        ("universal", "universal", universal_features),
+    ):
+        paths = [file for file in manifest.files if file.path.startswith(f"{folder}/")]
+        if not paths and config != "default":
+            continue
+        patterns = {s: f"{folder}/{s}-*.parquet" for s in counts}
+        configs.append(
+            {
+                "config_name": config,
+                **({"default": True} if config == "default" else {}),
+                "data_files": [{"split": s, "path": pattern} for s, pattern in patterns.items()],
+            }
+        )
+        size = sum(file.size for file in paths)
+        splits = SplitDict()
+        for split, count in counts.items():
+            of_split = [f.size for f in paths if f.path.startswith(f"{folder}/{split}-")]
+            splits.add(SplitInfo(split, num_bytes=sum(of_split), num_examples=count))
+        infos[config] = DatasetInfo(
+            features=make(manifest.classes), splits=splits, download_size=size, dataset_size=size
+        )
+    data = DatasetCardData(
+        pretty_name=manifest.name,
+        tags=["physics", "particle-physics", "top-quark", "simulation", "topdata"],
+        size_categories=[_size_category(sum(counts.values()))],
+        configs=configs,
+    )
+    DatasetInfosDict(infos).to_dataset_card_data(data)
+    metadata: dict[str, Any] = data.to_dict()  # type: ignore[no-untyped-call]
+    metadata["topdata"] = {
+        "schema_version": manifest.schema_version,
+        "dataset_fingerprint": manifest.dataset_fingerprint,
+        "view_fingerprint": manifest.view_fingerprint,
+        "btag_bit": manifest.btag_bit,
+        "level": manifest.level,
+    }
+    return metadata
+
+
+def _size_category(events: int) -> str:
+    return next((name for limit, name in _SIZES if events < limit), "n>1B")
+
+
+def markdown(header: list[str], rows: list[list[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _process_table(manifest: Manifest) -> str:
+    rows = [
+        [
+            p.name,
+            f"{p.cross_section:.6g} ({p.cross_section_from})",
+            f"{p.ledger.read}",
+            f"{p.ledger.cut}",
+            f"{p.ledger.quarantined}",
+            f"{p.ledger.written}",
+            f"{p.efficiency:.4f}",
+            f"{p.sum_weight:.6g}",
+        ]
+        for p in manifest.processes
+    ]
+    header = ["process", "cross-section, pb", "read", "cut", "quarantined", "written",
+              "efficiency", "selected, pb"]  # fmt: skip
+    return markdown(header, rows)
+
+
+def _cut_flow(manifest: Manifest) -> str:
+    names = [cut.cut for cut in manifest.processes[0].cut_flow]
+    rows = []
+    for i, name in enumerate(names):
+        cells = []
+        for p in manifest.processes:
+            cut = p.cut_flow[i]
+            scale = p.cross_section / p.sum_gen_weight if p.sum_gen_weight else 0.0
+            cells.append(f"{cut.events} ({cut.sum_gen_weight * scale:.5g})")
+        rows.append([f"`{name}`", *cells])
+    return markdown(["cut", *(p.name for p in manifest.processes)], rows)
+
+
+def _split_table(manifest: Manifest) -> str:
+    splits = manifest.split_counts()
+    rows = [[p.name, *(f"{p.splits[s]}" for s in splits)] for p in manifest.processes]
+    return markdown(["process", *splits], rows)
+
+
+def _source_table(manifest: Manifest) -> str:
+    rows = [
+        [s.process, s.file, f"`{s.sha256[:16]}`", s.format, s.generator, f"{s.entries}",
+         "; ".join(s.notes)]
+        for s in manifest.sources
+    ]  # fmt: skip
+    header = ["process", "file", "sha256", "format", "generator", "entries", "notes"]
+    return markdown(header, rows)
+
+
+def _quarantine(manifest: Manifest) -> str:
+    if not manifest.quarantine:
+        return "No event was lost to damage."
+    rows = [
+        [manifest.sources[q.source].file, f"{q.start} to {q.stop}", f"{q.events}", q.reason]
+        for q in manifest.quarantine
+    ]
+    return "Lost to damage:\n\n" + markdown(["file", "entries", "events", "reason"], rows)
+
+
+def _universal_table() -> str:
+    rows = [[f"`{name}`", doc] for name, doc in UNIVERSAL_DOCS.items()]
+    return "\n\nConfiguration `universal`:\n\n" + markdown(["column", "meaning"], rows)

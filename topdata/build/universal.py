@@ -1,0 +1,102 @@
+"""The fixed-slot configuration, written from the finished shards.
+
+Its rows are shuffled over processes, because a stream should not come sorted by class: each
+block takes a random share of every process in proportion to what is left of it. The order
+depends on the counts alone, so a rebuild gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from topdata.build.shard import ShardWriter
+from topdata.manifest import DataFile
+from topdata.schema.arrow import UNIVERSAL_COUNTS, universal_features
+from topdata.views import universal
+
+_BLOCK = 20_000
+_SEED = 20_251_124
+
+
+def write_universal(
+    root: Path, files: dict[str, list[list[DataFile]]], classes: list[str], btag_bit: int,
+    metadata: dict[str, str],
+) -> list[DataFile]:  # fmt: skip
+    """Write ``universal/<split>-00000.parquet``; ``files`` has a list per process by split."""
+    schema = universal_features(classes).arrow_schema.with_metadata(metadata)
+    written: list[DataFile] = []
+    for split, by_process in files.items():
+        if not any(by_process):
+            continue
+        with ShardWriter(root, f"universal/{split}", schema) as writer:
+            for table in _interleaved(root, by_process):
+                writer.write(fixed_slots(table, schema, btag_bit))
+        written.extend(writer.files)
+    return written
+
+
+def fixed_slots(table: pa.Table, schema: pa.Schema, btag_bit: int) -> pa.Table:
+    """Return rows of the storage schema as rows of the fixed-slot schema."""
+    view = universal(table, btag_bit=btag_bit)
+    columns: dict[str, pa.Array | pa.ChunkedArray] = {
+        name: table.column(name) for name in ("event", "source", "process", "n_tops", "weight")
+    }
+    for name in UNIVERSAL_COUNTS:
+        columns[f"n_{name}"] = pa.array(getattr(view, f"n_{name}"))
+    for name in ("objects", "tops", "ws", "top_slots"):
+        columns[name] = _array2d(schema.field(name).type, getattr(view, name))
+    columns["type"] = pa.FixedSizeListArray.from_arrays(
+        pa.array(view.type.reshape(-1)), view.type.shape[1]
+    )
+    return pa.Table.from_arrays([columns[field.name] for field in schema], schema=schema)
+
+
+def _array2d(kind: pa.ExtensionType, values: np.ndarray) -> pa.ExtensionArray:
+    n, rows, width = values.shape
+    inner = pa.ListArray.from_arrays(
+        pa.array(np.arange(0, n * rows * width + 1, width), pa.int32()), pa.array(values.reshape(-1))
+    )
+    outer = pa.ListArray.from_arrays(pa.array(np.arange(0, n * rows + 1, rows), pa.int32()), inner)
+    return pa.ExtensionArray.from_storage(kind, outer)
+
+
+def _interleaved(root: Path, by_process: list[list[DataFile]]) -> Iterator[pa.Table]:
+    left = np.array([sum(file.rows for file in files) for files in by_process])
+    streams = [_Rows(root, files) for files in by_process]
+    random = np.random.Generator(np.random.PCG64(_SEED))
+    while left.sum():
+        size = int(min(_BLOCK, left.sum()))
+        share = random.multivariate_hypergeometric(left, size, method="marginals")
+        block = pa.concat_tables(
+            [stream.take(int(n)) for stream, n in zip(streams, share, strict=True) if n]
+        )
+        left -= share
+        yield block.take(pa.array(random.permutation(size))).combine_chunks()
+
+
+class _Rows:
+    """The rows of some shards in order, a few at a time."""
+
+    def __init__(self, root: Path, files: list[DataFile]) -> None:
+        self._batches = (
+            pa.Table.from_batches([batch])
+            for file in files
+            for batch in pq.ParquetFile(root / file.path).iter_batches(_BLOCK)
+        )
+        self._rest: pa.Table | None = None
+
+    def take(self, n: int) -> pa.Table:
+        parts: list[pa.Table] = []
+        while n:
+            if self._rest is None or not self._rest.num_rows:
+                self._rest = next(self._batches)
+            part = self._rest.slice(0, n)
+            self._rest = self._rest.slice(part.num_rows)
+            parts.append(part)
+            n -= part.num_rows
+        return pa.concat_tables(parts)
