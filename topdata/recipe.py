@@ -122,6 +122,11 @@ class Recipe(_Part):
     truth: bool = Field(True, description="false leaves the generator record unread")
     universal: bool = Field(False, description="also write the fixed-slot configuration")
 
+    @field_validator("description")
+    @classmethod
+    def _stripped(cls, text: str) -> str:
+        return text.strip()
+
     @field_validator("select", mode="before")
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:

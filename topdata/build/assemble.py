@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -62,7 +63,10 @@ def assemble(
     files: dict[str, list[list[DataFile]]] = {split: [] for split in recipe.splits.fractions}
     for index, process in enumerate(recipe.processes):
         work = [
-            pair for s in planned.sources if s.process == process.name for pair in by_source[s.index]
+            pair
+            for s in planned.sources
+            if s.process == process.name
+            for pair in by_source[s.index]
         ]
         total = math.fsum(tally.sum_gen_weight for _, tally in work)
         cross_section, origin = planned.cross_sections[process.name]
@@ -106,7 +110,7 @@ def assemble(
         sources=[_source_entry(s, [t for _, t in by_source[s.index]]) for s in planned.sources],
         quarantine=_quarantine(planned, by_source),
         files=sorted(written, key=lambda file: file.path),
-        recipe=recipe.model_dump(mode="json", exclude_defaults=True),
+        recipe=_public(recipe),
         versions=_versions(),
     )
     if not manifest.total.closes:
@@ -205,9 +209,7 @@ def _source_entry(source: PlannedSource, tallies: list[Tally]) -> Source:
     )
 
 
-def _quarantine(
-    planned: Plan, by_source: dict[int, _Work]
-) -> list[Quarantine]:
+def _quarantine(planned: Plan, by_source: dict[int, _Work]) -> list[Quarantine]:
     """List what was lost; a source that cannot be opened has an unknown number of events."""
     lost = [
         Quarantine(source=s.index, start=0, stop=0, events=0, reason=_no_folder(s.damage, s.path))
@@ -231,11 +233,17 @@ def _no_folder(text: str, path: str) -> str:
     return text.replace(path, path.rpartition("/")[2])
 
 
+def _public(recipe: Recipe) -> dict[str, Any]:
+    """Return the recipe as published: file names without the folders of whoever built it."""
+    content = recipe.model_dump(mode="json", exclude_defaults=True)
+    for process in content["processes"]:
+        process["files"] = [f if "://" in f else f.rpartition("/")[2] for f in process["files"]]
+    return content
+
+
 def _versions() -> dict[str, str]:
     return {
         "topdata": topdata.__version__,
         "python": platform.python_version(),
         **{name: version(name) for name in _PACKAGES},
     }
-
-

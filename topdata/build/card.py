@@ -36,6 +36,7 @@ def dataset_card(manifest: Manifest) -> str:
         schema_version=manifest.schema_version,
         level=manifest.level,
         universal_usage=_UNIVERSAL_USAGE.replace("NAME", manifest.name) if universal else "",
+        objects=_objects(manifest),
         process_table=_process_table(manifest),
         cut_flow=_cut_flow(manifest),
         split_table=_split_table(manifest),
@@ -103,6 +104,21 @@ def _metadata(manifest: Manifest) -> dict[str, Any]:
         "level": manifest.level,
     }
     return metadata
+
+
+def _objects(manifest: Manifest) -> str:
+    """Say in a sentence which objects are kept."""
+    kept = manifest.recipe.get("objects", {})
+    parts = [
+        f"{kind}: " + ", ".join(f"{key} {value}" for key, value in cuts.items())
+        for kind, cuts in kept.items()
+        if isinstance(cuts, dict)
+    ]
+    if overlap := kept.get("overlap"):
+        parts.append(f"no jet within delta R {overlap} of a kept lepton")
+    if not parts:
+        return "Every object of the simulation is kept."
+    return f"Objects kept: {'; '.join(parts)}."
 
 
 def _size_category(events: int) -> str:

@@ -46,9 +46,7 @@ def convert(chunk: EventChunk, recipe: Recipe, tally: Tally) -> pa.Table:
     tally.dangling += int((chunk.leptons["gen"] == -2).sum())
     truth = truth_of(chunk.gen) if chunk.gen is not None else no_truth(len(chunk))
     chunk = select_objects(chunk, recipe.objects)
-    jet_parton, lepton_parton = match(
-        truth, chunk.jets, chunk.leptons, chunk.gen, recipe.matching
-    )
+    jet_parton, lepton_parton = match(truth, chunk.jets, chunk.leptons, chunk.gen, recipe.matching)
     _fold_phi(chunk, truth)
     table = _table(chunk, truth, jet_parton, lepton_parton)
     finite = _finite(chunk, truth, tally)

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import errno
-import math
-import platform
-
-from dataclasses import dataclass
-from importlib.metadata import version
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -140,7 +135,9 @@ def _ahead(items: Iterator[T], threads: int) -> Iterator[T]:
 
 
 def _require_complete(tallies: list[Tally], planned: Plan, output: Path) -> None:
-    lost = [(job, item) for job, t in zip(planned.jobs, tallies, strict=True) for item in t.unusable]
+    lost = [
+        (job, item) for job, t in zip(planned.jobs, tallies, strict=True) for item in t.unusable
+    ]
     if not lost:
         return
     job, (start, stop, _, reason) = lost[0]

@@ -1,4 +1,4 @@
-"""Parquet shards: the same rows give the same bytes, and a shard knows nothing of its neighbours."""
+"""Parquet shards: the same rows give the same bytes; a shard knows nothing of its neighbours."""
 
 from __future__ import annotations
 
@@ -59,7 +59,10 @@ class ShardWriter:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if kind is None:
             if self._n_pending:

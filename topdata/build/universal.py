@@ -59,7 +59,8 @@ def fixed_slots(table: pa.Table, schema: pa.Schema, btag_bit: int) -> pa.Table:
 def _array2d(kind: pa.ExtensionType, values: np.ndarray) -> pa.ExtensionArray:
     n, rows, width = values.shape
     inner = pa.ListArray.from_arrays(
-        pa.array(np.arange(0, n * rows * width + 1, width), pa.int32()), pa.array(values.reshape(-1))
+        pa.array(np.arange(0, n * rows * width + 1, width), pa.int32()),
+        pa.array(values.reshape(-1)),
     )
     outer = pa.ListArray.from_arrays(pa.array(np.arange(0, n * rows + 1, rows), pa.int32()), inner)
     return pa.ExtensionArray.from_storage(kind, outer)

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from topdata.build import build as build_dataset
 from topdata.cli.progress import Bar
-from topdata.cli.tables import cut_flow, yields
+from topdata.cli.tables import console, cut_flow, splits, yields
 from topdata.errors import RecipeError
 from topdata.manifest import Manifest
 from topdata.recipe import Recipe, load_recipe, make_recipe
@@ -111,15 +110,15 @@ def _recipe(inputs: list[str], output: Path, quick: dict[str, Any]) -> tuple[Rec
 
 
 def _summary(manifest: Manifest, output: Path) -> None:
-    console = Console()
-    console.print(yields(manifest))
+    out = console()
+    out.print(yields(manifest))
     if len(manifest.processes[0].cut_flow) > 1:
-        console.print(cut_flow(manifest))
+        out.print(cut_flow(manifest))
     total = manifest.total
-    console.print(
+    out.print(
         f"{total.read} read = {total.written} written + {total.cut} cut + "
         f"{total.quarantined} quarantined"
     )
     for lost in manifest.quarantine:
-        console.print(f"lost: {manifest.sources[lost.source].file}: {lost.reason}", soft_wrap=True)
-    console.print(f"dataset {manifest.name!r} is in {output}", soft_wrap=True)
+        out.print(f"lost: {manifest.sources[lost.source].file}: {lost.reason}", soft_wrap=True)
+    out.print(f"dataset {manifest.name!r} is in {output}: {splits(manifest)}", soft_wrap=True)

@@ -6,10 +6,11 @@ import json
 from typing import Annotated, Any
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from topdata.cli.tables import cut_flow, yields
+from topdata.cli.tables import console, cut_flow, splits, yields
 from topdata.inspect import inspect as report_on
 from topdata.manifest import Manifest
 
@@ -26,15 +27,15 @@ def inspect(
     if as_json:
         typer.echo(json.dumps(report, indent=1))
         return
-    console = Console()
+    out = console()
     if report["kind"] == "dataset":
-        _dataset(console, report)
+        _dataset(out, report)
     else:
-        _file(console, report)
+        _file(out, report)
 
 
-def _file(console: Console, report: dict[str, Any]) -> None:
-    table = Table(show_header=False, title=report["path"], title_justify="left")
+def _file(out: Console, report: dict[str, Any]) -> None:
+    table = Table(show_header=False, box=box.SIMPLE, title=report["path"], title_justify="left")
     table.add_row("format", report["format"])
     table.add_row("written by", report["generator"])
     table.add_row("events", f"{report['entries']}")
@@ -57,23 +58,23 @@ def _file(console: Console, report: dict[str, Any]) -> None:
     )
     for note in report["notes"]:
         table.add_row("note", note)
-    console.print(table)
+    out.print(table)
 
 
-def _dataset(console: Console, report: dict[str, Any]) -> None:
+def _dataset(out: Console, report: dict[str, Any]) -> None:
     manifest = Manifest.model_validate(
         {k: v for k, v in report.items() if k not in ("kind", "path")}
     )
-    console.print(
+    out.print(
         f"{report['path']}: dataset {manifest.name!r}, schema {manifest.schema_version}, "
-        f"{manifest.level} objects, {manifest.total.written} events, "
+        f"{manifest.level} objects, {manifest.total.written} events ({splits(manifest)}), "
         f"{len(manifest.sources)} sources, b-tag bit {manifest.btag_bit}",
         soft_wrap=True,
     )
-    console.print(yields(manifest))
+    out.print(yields(manifest))
     if len(manifest.processes[0].cut_flow) > 1:
-        console.print(cut_flow(manifest))
+        out.print(cut_flow(manifest))
     truth = sum(source.truth for source in manifest.sources)
-    console.print(f"truth in {truth} of {len(manifest.sources)} sources")
-    console.print(f"dataset fingerprint  {manifest.dataset_fingerprint}", soft_wrap=True)
-    console.print(f"view fingerprint     {manifest.view_fingerprint}", soft_wrap=True)
+    out.print(f"truth in {truth} of {len(manifest.sources)} sources")
+    out.print(f"dataset fingerprint  {manifest.dataset_fingerprint}", soft_wrap=True)
+    out.print(f"view fingerprint     {manifest.view_fingerprint}", soft_wrap=True)

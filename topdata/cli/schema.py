@@ -6,9 +6,9 @@ import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from topdata.cli.tables import console
 from topdata.schema.fields import walk
 from topdata.schema.fingerprint import (
     codes,
@@ -48,7 +48,7 @@ def schema(
     for path, field in walk():
         kind = f"List of {field.dtype}" if field.many else field.dtype
         table.add_row("  " * path.count(".") + path, kind, field.unit, field.doc)
-    console = Console()
-    console.print(table)
-    console.print(f"dataset fingerprint  {dataset_fingerprint()}", soft_wrap=True)
-    console.print(f"view fingerprint     {view_fingerprint()}  (b-tag bit 0)", soft_wrap=True)
+    out = console()
+    out.print(table)
+    out.print(f"dataset fingerprint  {dataset_fingerprint()}", soft_wrap=True)
+    out.print(f"view fingerprint     {view_fingerprint()}  (b-tag bit 0)", soft_wrap=True)

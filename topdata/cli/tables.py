@@ -1,47 +1,57 @@
-"""Tables that several commands print."""
+"""The console, and the tables that several commands print."""
 
 from __future__ import annotations
 
+from rich import box
+from rich.console import Console
 from rich.table import Table
 
 from topdata.manifest import Manifest
 
+_PIPE_WIDTH = 120  # where there is no terminal to measure
+
+
+def console() -> Console:
+    """Return a console for standard output; nothing is cut short when it is a pipe."""
+    ready = Console()
+    return ready if ready.is_terminal else Console(width=_PIPE_WIDTH)
+
 
 def yields(manifest: Manifest) -> Table:
-    """Return one line a process: normalisation, ledger and splits."""
-    splits = manifest.split_counts()
-    table = Table(title="Yields", title_justify="left")
-    table.add_column("process")
-    for name in ("cross-section/pb", "read", "cut", "bad", "written", "efficiency", "selected/pb"):
-        table.add_column(name, justify="right")
-    for split in splits:
-        table.add_column(split, justify="right")
+    """Return one line a process: normalisation and ledger."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("process", no_wrap=True)
+    for name in ("σ, pb", "read", "cut", "bad", "written", "efficiency", "selected, pb"):
+        table.add_column(name, justify="right", no_wrap=True)
     for p in manifest.processes:
         table.add_row(
             p.name,
-            f"{p.cross_section:.6g}",
+            f"{p.cross_section:.5g}",
             f"{p.ledger.read}",
             f"{p.ledger.cut}",
             f"{p.ledger.quarantined}",
             f"{p.ledger.written}",
             f"{p.efficiency:.4f}",
             f"{p.sum_weight:.6g}",
-            *(f"{p.splits[split]}" for split in splits),
         )
     return table
 
 
 def cut_flow(manifest: Manifest) -> Table:
-    """Return raw counts after each cut, with the cross-section in pb that is left."""
-    table = Table(title="Cut flow: events (pb)", title_justify="left")
+    """Return, for each process and cut, the events and the cross-section that are left."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("process", no_wrap=True)
     table.add_column("cut")
+    table.add_column("events", justify="right")
+    table.add_column("pb", justify="right")
     for p in manifest.processes:
-        table.add_column(p.name, justify="right")
-    for position, cut in enumerate(manifest.processes[0].cut_flow):
-        cells = []
-        for p in manifest.processes:
-            line = p.cut_flow[position]
-            scale = p.cross_section / p.sum_gen_weight if p.sum_gen_weight else 0.0
-            cells.append(f"{line.events} ({line.sum_gen_weight * scale:.4g})")
-        table.add_row(cut.cut, *cells)
+        scale = p.cross_section / p.sum_gen_weight if p.sum_gen_weight else 0.0
+        for position, line in enumerate(p.cut_flow):
+            name = "" if position else p.name
+            table.add_row(name, line.cut, f"{line.events}", f"{line.sum_gen_weight * scale:.6g}")
     return table
+
+
+def splits(manifest: Manifest) -> str:
+    """Return the sizes of the splits in one line."""
+    return ", ".join(f"{split} {count}" for split, count in manifest.split_counts().items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -41,8 +42,8 @@ def inputs(
         return
     table = Table("slots", "group", "objects", title="Model inputs", title_justify="left")
     for group in slots.GROUPS:
-        table.add_row(f"{group.start} to {group.stop - 1}", group.name, group.doc)
-    console = Console()
+        table.add_row(_span(group), group.name, group.doc)
+    console = Console(width=None if sys.stdout.isatty() else 120)
     console.print(table)
     units = ", ".join(f"{name} [{unit}]" if unit else name for name, unit in slots.FEATURES)
     console.print(f"features of a slot: {units}", soft_wrap=True, markup=False)
@@ -51,3 +52,8 @@ def inputs(
     )
     if dataset is not None:
         console.print(f"{dataset}: {manifest.total.written} events fit", soft_wrap=True)
+
+
+def _span(group: slots.SlotGroup) -> str:
+    last = group.stop - 1
+    return f"{group.start}" if last == group.start else f"{group.start} to {last}"

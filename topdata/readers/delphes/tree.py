@@ -5,8 +5,8 @@ the user's card, so everything is discovered. Leaves are addressed as branch obj
 hold two branches of one name, which path look-up confuses, and some leaves (``fBits``) cannot
 be read at all.
 
-Every byte of a file may be wrong, and uproot, its decompressors and awkward then raise whatever they
-stumble on: what crosses this module's border is an ``InputError`` or a ``DamagedError``.
+Every byte of a file may be wrong, and uproot, its decompressors and awkward then raise whatever
+they stumble on: what crosses this module's border is an ``InputError`` or a ``DamagedError``.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class DelphesTree:
             self._tree = self._file[f"Delphes;{cycles[-1]}"]
             self.entries = int(self._tree.num_entries)
             self._leaves, self.collections = self._discover()
-        except _UNREADABLE as error:
+        except Exception as error:
             raise InputError(
                 f"{path}: the tree 'Delphes' is damaged ({one_line(error)})"
             ) from error
