@@ -107,6 +107,7 @@ class GenRecord:
         self.offsets = offsets
         self._read = read
         self._columns: dict[str, Array] = {}
+        self._code: Array | None = None
 
     def __len__(self) -> int:
         """Return the number of particles in the chunk."""
@@ -118,6 +119,13 @@ class GenRecord:
             values = self._read(name)
             self._columns[name] = self._chunk_wide(values) if name in self.LINKS else values
         return self._columns[name]
+
+    @property
+    def code(self) -> Array:
+        """|PDG code| where it is below 127, else 127: int8, cheap to compare, [n_particles]."""
+        if self._code is None:
+            self._code = np.minimum(np.abs(self.column("pid")), 127).astype(np.int8)
+        return self._code
 
     def event_of(self, particles: Array) -> Array:
         """Return the event position of each particle index."""

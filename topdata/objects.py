@@ -27,12 +27,13 @@ def select_objects(chunk: EventChunk, options: Objects) -> EventChunk:
 
 
 def _passes(objects: Jagged, cuts: Cuts | JetCuts) -> Array:
-    mask = objects["pt"] >= cuts.min_pt
+    """Tell which objects pass. One with a NaN passes too: its event is found out later."""
+    fails = objects["pt"] < cuts.min_pt
     if cuts.max_eta is not None:
-        mask &= np.abs(objects["eta"]) <= cuts.max_eta
+        fails |= np.abs(objects["eta"]) > cuts.max_eta
     if isinstance(cuts, Cuts) and cuts.max_isolation is not None:
-        mask &= objects["isolation"] <= cuts.max_isolation
-    return np.asarray(mask)
+        fails |= objects["isolation"] > cuts.max_isolation
+    return np.asarray(~fails)
 
 
 def _close_to(jets: Jagged, leptons: Jagged, radius: float) -> Array:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import topdata
 from topdata.build.card import dataset_card
 from topdata.build.chain import ALL, Tally
+from topdata.build.digest import Digests
 from topdata.build.plan import Job, Plan, PlannedSource
 from topdata.build.shard import ShardWriter, shard_metadata
 from topdata.build.split import assign
@@ -72,7 +73,8 @@ def assemble(
         cross_section, origin = planned.cross_sections[process.name]
         _require_normalisable(process.name, total, work)
         shards = _write_shards(
-            index, process.name, work, cross_section / total if total else 0.0, recipe, stage,
+            index, process.name, work, cross_section / total if total else 0.0, recipe,
+            planned.digests, stage,
             metadata, advance,
         )  # fmt: skip
         for split, written in shards.files.items():
@@ -107,7 +109,10 @@ def assemble(
         btag_bit=recipe.objects.jets.btag_bit,
         classes=classes,
         processes=processes,
-        sources=[_source_entry(s, [t for _, t in by_source[s.index]]) for s in planned.sources],
+        sources=[
+            _source_entry(s, planned.digests.of(s.path), [t for _, t in by_source[s.index]])
+            for s in planned.sources
+        ],
         quarantine=_quarantine(planned, by_source),
         files=sorted(written, key=lambda file: file.path),
         recipe=_public(recipe),
@@ -132,7 +137,7 @@ def _require_normalisable(name: str, total: float, work: _Work) -> None:
 
 
 def _write_shards(
-    index: int, name: str, work: _Work, scale: float, recipe: Recipe,
+    index: int, name: str, work: _Work, scale: float, recipe: Recipe, digests: Digests,
     stage: Stage, metadata: dict[str, str], advance: Callable[[int], None],
 ) -> _Shards:  # fmt: skip
     """Write the events of one process, each to the shard of its split, in job order."""
@@ -145,10 +150,11 @@ def _write_shards(
             for split in fractions
         }
         for job, _ in work:
+            sha256 = digests.of(job.path)
             for table in stage.read_part(job):
                 table = _completed(table, index, job, scale, schema)
                 sums.append(float(np.sum(table.column("weight").to_numpy())))
-                split = assign(job.sha256, table.column("event").to_numpy(), fractions)
+                split = assign(sha256, table.column("event").to_numpy(), fractions)
                 for number, writer in enumerate(writers.values()):
                     writer.write(table.filter(pa.array(split == number)))
                 advance(table.num_rows)
@@ -189,7 +195,7 @@ def _cut_flow(tallies: list[Tally], recipe: Recipe) -> list[Cut]:
     return flow
 
 
-def _source_entry(source: PlannedSource, tallies: list[Tally]) -> Source:
+def _source_entry(source: PlannedSource, sha256: str, tallies: list[Tally]) -> Source:
     notes = list(source.info.notes)
     if dangling := sum(tally.dangling for tally in tallies):
         notes.append(f"{dangling} lepton references lead nowhere")
@@ -198,14 +204,14 @@ def _source_entry(source: PlannedSource, tallies: list[Tally]) -> Source:
     return Source(
         process=source.process,
         file=source.path.rpartition("/")[2],
-        sha256=source.sha256,
+        sha256=sha256,
         size=source.size,
         format=source.info.format,
         generator=source.info.generator,
         truth=source.info.truth,
         entries=source.info.entries,
         ledger=_ledger(tallies),
-        notes=notes,
+        notes=[_no_folder(note, source.path) for note in notes],
     )
 
 

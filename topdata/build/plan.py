@@ -1,40 +1,37 @@
-"""What a build will do: sources with their hashes, and jobs of one entry range each.
+"""What a build will do: its sources, and jobs of one entry range each.
 
-A job has an identity made of everything that shapes its result: the content of its source, its
-entries, the recipe's rules for events, the schema and the version of this code. Finished jobs
-are found again by it.
+A job has an identity made of everything that shapes its result: its source (path, size and time
+of change), its entries, the recipe's rules for events, the schema and the version of this code.
+Finished jobs are found again by it.
 """
 
 from __future__ import annotations
 
 import glob
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import fsspec
-
 import topdata
-from topdata.errors import InputError, RecipeError, one_line
+from topdata.build.digest import Digests, file_digest, stamp
+from topdata.errors import InputError, RecipeError
 from topdata.events import Branches, ReadOptions, SourceInfo
 from topdata.recipe import Process, Recipe
 from topdata.registry import reader_for
 from topdata.schema.fingerprint import dataset_fingerprint, digest
 
 JOB_ENTRIES = 50_000
-_BLOCK = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedSource:
-    """One input file, opened and hashed."""
+    """One input file, opened."""
 
     index: int
     process: str
     path: str
-    sha256: str
     size: int
+    stamp: str  # changes when the file does
     info: SourceInfo
     damage: str = ""  # why it cannot be used at all
 
@@ -45,7 +42,6 @@ class Job:
 
     source: int
     path: str
-    sha256: str
     start: int
     stop: int
     identity: str
@@ -59,6 +55,7 @@ class Plan:
     sources: list[PlannedSource]
     jobs: list[Job]
     cross_sections: dict[str, tuple[float, str]]  # process -> (pb, where from)
+    digests: Digests
 
     @property
     def entries(self) -> int:
@@ -74,29 +71,24 @@ def read_options(recipe: Recipe, threads: int = 1) -> ReadOptions:
 def plan(
     recipe: Recipe, base: Path, *, skip_bad: bool, progress: Callable[[str], None] = lambda _: None
 ) -> Plan:
-    """Find, open and hash every source of a recipe; file names are relative to ``base``.
+    """Find and open every source of a recipe; file names are relative to ``base``.
 
     Raises :class:`RecipeError` for a pattern that matches nothing, a file named twice or a
     missing cross-section, :class:`InputError` for a source that cannot be opened, unless
     ``skip_bad`` accepts its loss.
     """
     sources: list[PlannedSource] = []
-    seen: dict[str, str] = {}
     for process in recipe.processes:
         for path in _paths(process, base):
             progress(path)
-            source = _source(len(sources), process.name, path, recipe, skip_bad=skip_bad)
-            if source.sha256 in seen:
-                raise RecipeError(
-                    f"{path}: the same events as {seen[source.sha256]}, name the file once"
-                )
-            seen[source.sha256] = path
-            sources.append(source)
+            sources.append(_source(len(sources), process.name, path, recipe, skip_bad=skip_bad))
+    known = _require_distinct(sources)
+    digests = Digests({source.path: source.stamp for source in sources}, known)
     cross_sections = {
         process.name: _cross_section(process, [s for s in sources if s.process == process.name])
         for process in recipe.processes
     }
-    return Plan(recipe, sources, list(_jobs(recipe, sources)), cross_sections)
+    return Plan(recipe, sources, list(_jobs(recipe, sources)), cross_sections, digests)
 
 
 def _paths(process: Process, base: Path) -> list[str]:
@@ -125,7 +117,7 @@ def _paths(process: Process, base: Path) -> list[str]:
 def _source(
     index: int, process: str, path: str, recipe: Recipe, *, skip_bad: bool
 ) -> PlannedSource:
-    sha256, size = file_digest(path)
+    size, mark = stamp(path)
     try:
         reader = reader_for(path)(path, read_options(recipe))
         try:
@@ -136,22 +128,28 @@ def _source(
         if not skip_bad:
             raise
         return PlannedSource(
-            index, process, path, sha256, size, SourceInfo("unreadable", 0, {}, False), str(error)
+            index, process, path, size, mark, SourceInfo("unreadable", 0, {}, False), str(error)
         )
-    return PlannedSource(index, process, path, sha256, size, info)
+    return PlannedSource(index, process, path, size, mark, info)
 
 
-def file_digest(path: str) -> tuple[str, int]:
-    """Return (sha256, size in bytes) of a local or remote file."""
-    digest_, size = hashlib.sha256(), 0
-    try:
-        with fsspec.open(path, "rb") as stream:
-            while block := stream.read(_BLOCK):
-                digest_.update(block)
-                size += len(block)
-    except (OSError, ValueError, ImportError) as error:
-        raise InputError(f"{path}: cannot be read ({one_line(error)})") from error
-    return digest_.hexdigest(), size
+def _require_distinct(sources: list[PlannedSource]) -> dict[str, str]:
+    """Raise if two sources hold the same bytes; return the hashes that the answer needed.
+
+    Only files of one size can be equal, so hardly any is read for this.
+    """
+    by_size: dict[int, list[PlannedSource]] = {}
+    for source in sources:
+        by_size.setdefault(source.size, []).append(source)
+    known: dict[str, str] = {}
+    for same_size in by_size.values():
+        seen: dict[str, str] = {}
+        for source in same_size if len(same_size) > 1 else []:
+            known[source.path] = file_digest(source.path)
+            first = seen.setdefault(known[source.path], source.path)
+            if first != source.path:
+                raise RecipeError(f"{source.path}: the same events as {first}, name the file once")
+    return known
 
 
 def _cross_section(process: Process, sources: list[PlannedSource]) -> tuple[float, str]:
@@ -182,5 +180,5 @@ def _jobs(recipe: Recipe, sources: list[PlannedSource]) -> Iterator[Job]:
     for source in sources:
         for start in range(0, source.info.entries, JOB_ENTRIES):
             stop = min(start + JOB_ENTRIES, source.info.entries)
-            identity = digest({**shared, "source": source.sha256, "start": start, "stop": stop})
-            yield Job(source.index, source.path, source.sha256, start, stop, identity[:32])
+            identity = digest({**shared, "source": source.stamp, "start": start, "stop": stop})
+            yield Job(source.index, source.path, start, stop, identity[:32])

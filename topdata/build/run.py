@@ -80,11 +80,12 @@ def build(
     try:
         with open_stage(output, overwrite=overwrite) as stage:
             told.start("reading", planned.entries)
-            tallies = [_run(job, stage, recipe, threads, told) for job in planned.jobs]
-            if not skip_bad:
-                _require_complete(tallies, planned, output)
-            told.start("writing", sum(tally.written for tally in tallies))
-            manifest = assemble(planned, tallies, stage, told.advance)
+            with planned.digests.in_background(threads):
+                tallies = [_run(job, stage, recipe, threads, told) for job in planned.jobs]
+                if not skip_bad:
+                    _require_complete(tallies, planned, output)
+                told.start("writing", sum(tally.written for tally in tallies))
+                manifest = assemble(planned, tallies, stage, told.advance)
             stage.publish(overwrite=overwrite)
             return manifest
     except OSError as error:

@@ -7,8 +7,8 @@ that made them, and the children of both. Everything after works on this compact
 Status codes differ between generators and writers, so the links decide: a *copy* is a child of
 the same PDG code, the *last copy* has no such child, and the *decay* of a chain of copies is at
 its first member with decay products among its other children (Pythia 6 documentation lines
-carry the products on the first member, Pythia 8 on the last). Incoming partons are known by
-status 21 (Pythia 8) and -1 (LHE), or as the mothers of a first copy.
+carry the products on the first member, Pythia 8 on the last). The incoming partons are the
+mothers of the first resonances; only where there is none, status 21 (Pythia 8) and -1 (LHE) tell.
 """
 
 from __future__ import annotations
@@ -46,7 +46,6 @@ class History:
     gen: Array  # [n] index into the generator record, ascending
     event: Array  # [n] position in the chunk
     pid: Array  # [n]
-    status: Array  # [n]
     hard: Array  # [n] bool: incoming partons of the hard process
     child_offsets: Array  # [n + 1] into child
     child: Array  # [n_links] children of node 0, of node 1, ...
@@ -105,7 +104,11 @@ class History:
 
 
 def history(record: GenRecord) -> History:
-    """Return the compact graph of a generator record."""
+    """Return the compact graph of a generator record.
+
+    Columns are read from the file when they are asked for, so the rare cases ask: status codes
+    for events without a resonance, second mothers and daughters for resonances without a child.
+    """
     pid, m1 = record.column("pid"), record.column("m1")
     # One more element, always false, is where the link -1 leads.
     marked = np.zeros(len(pid) + 1, np.bool_)
@@ -113,51 +116,49 @@ def history(record: GenRecord) -> History:
     hard = _hard_process(record, marked)
     marked |= hard
 
-    # Second mothers are rare: only those that exist are looked at.
-    second = np.flatnonzero(record.column("m2") >= 0)
-    m2 = record.column("m2")[second]
     kept = _leads_to(marked, m1)
-    kept[second] |= _leads_to(marked, m2)
     new = _new_children(record, np.flatnonzero(kept), hard)
     while len(new):  # a chain of new particles, one step a pass
         marked[new] = True
         found = np.zeros_like(marked)
         found[new] = True
         children = _leads_to(found, m1)
-        children[second] |= _leads_to(found, m2)
         kept |= children
         candidates = np.flatnonzero(children & ~marked[:-1])
         new = candidates[is_new_physics(pid[candidates])]
     kept |= marked[:-1]
 
     nodes = np.flatnonzero(kept)
-    parent, child = _mother_links(record, nodes)
-    resonances = nodes[marked[nodes] & ~hard[nodes]]
-    extra_parent, extra_child = _daughter_links(record, np.setdiff1d(resonances, parent))
-    if len(extra_child):
-        nodes = np.union1d(nodes, extra_child)
-        parent = np.concatenate([parent, extra_parent])
-        child = np.concatenate([child, extra_child])
+    parent, child = _mother_links(record, "m1", nodes)
+    lonely = marked & ~hard
+    lonely[parent] = False
+    if lonely.any():
+        more_parents, more_children = _links_of_lonely(record, np.flatnonzero(lonely))
+        parent = np.concatenate([parent, more_parents])
+        child = np.concatenate([child, more_children])
+        nodes = np.union1d(nodes, more_children)
     return _graph(record, nodes, hard[nodes], parent, child)
 
 
 def _mark_resonances(record: GenRecord, marked: Array) -> None:
     """Set ``marked`` where a particle is a t, W, Z, H or tau and not of pile-up."""
-    code = np.abs(record.column("pid"))
     for heavy in _HEAVY:
-        marked |= code == heavy
+        marked |= record.code == heavy
     marked &= ~record.column("is_pileup")
 
 
 def _hard_process(record: GenRecord, marked: Array) -> Array:
-    """Return bool [n + 1]: the incoming partons; new particles between are added to ``marked``."""
-    pid, status = record.column("pid"), record.column("status")
+    """Return bool [n + 1]: the incoming partons; new particles between are added to ``marked``.
+
+    They are the mothers of the first resonances; in an event without one, what the status says.
+    """
+    pid = record.column("pid")
     hard = np.zeros(len(marked), np.bool_)
-    hard[:-1] = (status == 21) | (status == -1)
     makers = np.flatnonzero(marked)
-    makers = makers[np.abs(pid[makers]) != 15]
+    makers = makers[record.code[makers] != 15]
+    _incoming_by_status(record, makers, hard)
     while len(makers):  # up through new particles, to the partons that made the first of them
-        mothers = np.unique(_mother_links(record, makers)[0])
+        mothers = np.unique(_mother_links(record, "m1", makers)[0])
         mothers = mothers[~marked[mothers] & ~hard[mothers]]
         new = is_new_physics(pid[mothers])
         hard[mothers[~new]] = True
@@ -165,6 +166,17 @@ def _hard_process(record: GenRecord, marked: Array) -> Array:
         marked[makers] = True
     hard[marked] = False
     return hard
+
+
+def _incoming_by_status(record: GenRecord, makers: Array, hard: Array) -> None:
+    """Set ``hard`` at status 21 and -1 in the events that have no resonance."""
+    without = np.ones(len(record.offsets) - 1, np.bool_)
+    without[record.event_of(makers)] = False
+    if not without.any():
+        return
+    status = record.column("status")
+    incoming = np.flatnonzero((status == 21) | (status == -1))
+    hard[incoming[without[record.event_of(incoming)]]] = True
 
 
 def _leads_to(target: Array, link: Array) -> Array:
@@ -175,30 +187,40 @@ def _leads_to(target: Array, link: Array) -> Array:
 def _new_children(record: GenRecord, kept: Array, hard: Array) -> Array:
     """Return the new particles among ``kept`` that come straight from the hard process."""
     kept = kept[is_new_physics(record.column("pid")[kept])]
-    first, second = record.column("m1")[kept], record.column("m2")[kept]
-    return kept[_leads_to(hard, first) | _leads_to(hard, second)]
+    return kept[_leads_to(hard, record.column("m1")[kept])]
 
 
-def _mother_links(record: GenRecord, particle: Array) -> tuple[Array, Array]:
-    """Return (mother, particle) for both mothers, each once, within the event."""
-    first, second = (record.column(name)[particle].astype(np.int64) for name in ("m1", "m2"))
-    mother = np.concatenate([first, second])
-    child = np.concatenate([particle, particle])
-    real = (mother >= 0) & np.concatenate([np.ones(len(first), np.bool_), second != first])
-    mother, child = mother[real], child[real]
-    inside = record.same_event(child, mother)
-    return mother[inside], child[inside]
+def _mother_links(record: GenRecord, name: str, particle: Array) -> tuple[Array, Array]:
+    """Return (mother, particle) of the mothers that exist, within the event."""
+    mother = record.column(name)[particle].astype(np.int64)
+    inside = (mother >= 0) & record.same_event(particle, mother)
+    return mother[inside], particle[inside]
+
+
+def _links_of_lonely(record: GenRecord, lonely: Array) -> tuple[Array, Array]:
+    """Return links of resonances that are nobody's first mother: second mothers, then daughters."""
+    lonely = lonely[record.column("status")[lonely] != 1]  # final: they have no daughters
+    if not len(lonely):
+        return lonely, lonely
+    parent, child = _second_mother_links(record, lonely)
+    lonely = np.setdiff1d(lonely, parent)
+    more_parents, more_children = _daughter_links(record, lonely)
+    return np.concatenate([parent, more_parents]), np.concatenate([child, more_children])
+
+
+def _second_mother_links(record: GenRecord, lonely: Array) -> tuple[Array, Array]:
+    """Return links of resonances that are nobody's first mother but somebody's second."""
+    wanted = np.zeros(len(record) + 1, np.bool_)
+    wanted[lonely] = True
+    return _mother_links(record, "m2", np.flatnonzero(_leads_to(wanted, record.column("m2"))))
 
 
 def _daughter_links(record: GenRecord, lonely: Array) -> tuple[Array, Array]:
     """Return links of resonances that no particle names as its mother, from ``d1`` and ``d2``.
 
     The ways to write daughters: ``d1 == d2`` a copy, ``d1 < d2`` a range, ``d2 < d1`` two
-    separate daughters, ``d2 == -1`` a single one. Final particles (status 1) are not asked.
+    separate daughters, ``d2 == -1`` a single one.
     """
-    lonely = lonely[record.column("status")[lonely] != 1]
-    if not len(lonely):
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
     d1, d2 = (record.column(name)[lonely].astype(np.int64) for name in ("d1", "d2"))
     lonely, d1, d2 = (values[record.same_event(lonely, d1)] for values in (lonely, d1, d2))
     d2 = np.where(record.same_event(lonely, d2), d2, -1)
@@ -226,7 +248,6 @@ def _graph(record: GenRecord, nodes: Array, hard: Array, parent: Array, child: A
         gen=nodes,
         event=record.event_of(nodes),
         pid=pid,
-        status=record.column("status")[nodes],
         hard=hard,
         child_offsets=offsets,
         child=children,

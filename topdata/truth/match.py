@@ -64,6 +64,22 @@ def _alone(item: Array, target: Array) -> Array:
     return np.asarray((np.bincount(item)[item] == 1) & (np.bincount(target)[target] == 1))
 
 
+def _star(centre: Array, leaf: Array) -> Array:
+    """Tell which pairs belong to a centre with several leaves that have no other centre."""
+    if not len(centre):
+        return np.zeros(0, np.bool_)
+    shared = np.bincount(leaf)[leaf] > 1
+    return np.asarray(
+        (np.bincount(centre)[centre] > 1) & (np.bincount(centre, weights=shared)[centre] == 0)
+    )
+
+
+def _closest_of_each(centre: Array, d2: Array, pairs: Array) -> Array:
+    """Return, of ``pairs``, the one with the smallest distance for each centre."""
+    pairs = pairs[np.lexsort((pairs, d2[pairs], centre[pairs]))]
+    return np.asarray(pairs[np.diff(centre[pairs], prepend=-1) != 0])
+
+
 def _unique(item: Array, target: Array, d2: Array, event: Array) -> Array:
     return np.flatnonzero(_alone(item, target))
 
@@ -82,12 +98,21 @@ def _closest(item: Array, target: Array, d2: Array, event: Array) -> Array:
 
 
 def _assignment(item: Array, target: Array, d2: Array, event: Array) -> Array:
-    """Solve an assignment problem for the events where something is ambiguous (few are)."""
+    """Solve an assignment problem for the events where more than one is in doubt (few are).
+
+    A pair without rivals is in every best choice, and so is the closest pair of a star: one
+    jet near several partons that are near no other jet, or the other way round.
+    """
     alone = _alone(item, target)
-    rest = np.flatnonzero(~alone)
+    of_item, of_target = _star(item, target), _star(target, item)
+    rest = np.flatnonzero(~(alone | of_item | of_target))
     rest = rest[np.argsort(event[target[rest]], kind="stable")]
     bounds = np.flatnonzero(np.diff(event[target[rest]], prepend=-1, append=-1) != 0)
-    chosen = [np.flatnonzero(alone)]
+    chosen = [
+        np.flatnonzero(alone),
+        _closest_of_each(item, d2, np.flatnonzero(of_item)),
+        _closest_of_each(target, d2, np.flatnonzero(of_target)),
+    ]
     for start, stop in pairwise(bounds.tolist()):
         pairs = rest[start:stop]
         items, row = np.unique(item[pairs], return_inverse=True)

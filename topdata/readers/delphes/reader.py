@@ -12,13 +12,14 @@ import numpy as np
 from topdata.errors import DamagedError, InputError
 from topdata.events import Array, Damage, EventChunk, ReadOptions, SourceInfo
 from topdata.readers.delphes.collections import Collections, Layout
-from topdata.readers.delphes.record import gen_record, resolve
+from topdata.readers.delphes.record import gen_record, has_pile_up, resolve
 from topdata.readers.delphes.tree import DelphesTree
 
 # Large enough that the fixed cost of a leaf (about 1 ms) vanishes, small enough for the memory
 # of one worker: a full record has about 1,600 particles an event and ten 4-byte leaves.
 _EVENTS = 5000
 _PARTICLES = 1_500_000
+_ALWAYS_NEEDED = ("m1", "is_pileup", "pt", "eta", "phi", "mass")
 
 
 class DelphesReader:
@@ -31,6 +32,7 @@ class DelphesReader:
         self._tree = DelphesTree(path, options.threads)
         self._layout = Layout.of(self._tree, options.branches)
         self._collections = Collections(self._tree, self._layout)
+        self._pile_up: bool | None = None
         self._truth = options.truth and self._layout.has_record
         if not any(
             (self._layout.jets, self._layout.electrons, self._layout.muons, self._layout.particles)
@@ -147,8 +149,11 @@ class DelphesReader:
         ref = leptons.columns.pop("ref")
         gen: Array = np.full(len(ref), -1, np.int64)
         if self._truth and self._layout.particles is not None:
-            record = gen_record(self._tree, self._layout.particles, start, stop)
-            for column in ("status", "m1", "m2", "is_pileup", "pt", "eta", "phi", "mass"):
+            name = self._layout.particles
+            if self._pile_up is None:
+                self._pile_up = has_pile_up(self._tree, name)
+            record = gen_record(self._tree, name, start, stop, pile_up=self._pile_up)
+            for column in _ALWAYS_NEEDED:
                 record.column(column)  # damage must show here
             gen = resolve(record, leptons.event, ref)
         leptons.columns["gen"] = gen

@@ -26,18 +26,19 @@ _LEAVES = {
     "unique_id": "fUniqueID",
 }
 _ID_BITS = 24
+_PILE_UP_EVENTS = 50
 _MASK24 = (1 << _ID_BITS) - 1
 
 
-def gen_record(tree: DelphesTree, name: str, start: int, stop: int) -> GenRecord:
-    """Return the record of an entry range; the daughter links are read only if asked for."""
+def gen_record(tree: DelphesTree, name: str, start: int, stop: int, *, pile_up: bool) -> GenRecord:
+    """Return the record of an entry range; its columns are read when they are asked for."""
     offsets, pid = tree.read(name, "PID", start, stop)
 
     def read(column: str) -> Array:
         if column == "pid":
             return pid
         if column == "is_pileup":
-            if not tree.has(name, "IsPU"):
+            if not pile_up:
                 return np.zeros(len(pid), np.bool_)
             return np.asarray(tree.read(name, "IsPU", start, stop)[1] != 0)
         if not tree.has(name, _LEAVES[column]):
@@ -45,6 +46,12 @@ def gen_record(tree: DelphesTree, name: str, start: int, stop: int) -> GenRecord
         return tree.read(name, _LEAVES[column], start, stop)[1]
 
     return GenRecord(offsets.astype(np.int64), read)
+
+
+def has_pile_up(tree: DelphesTree, name: str) -> bool:
+    """Tell whether a file has pile-up: all of its events have, so the first ones decide."""
+    stop = min(tree.entries, _PILE_UP_EVENTS)
+    return tree.has(name, "IsPU") and bool(tree.read(name, "IsPU", 0, stop)[1].any())
 
 
 def resolve(record: GenRecord, event: Array, ref: Array) -> Array:
@@ -58,8 +65,7 @@ def resolve(record: GenRecord, event: Array, ref: Array) -> Array:
     asked = np.flatnonzero(ref > 0)
     if not len(asked):
         return targets
-    kind = np.abs(record.column("pid"))
-    candidates = np.flatnonzero((kind == 11) | (kind == 13))
+    candidates = np.flatnonzero((record.code == 11) | (record.code == 13))
     ids = record.column("unique_id")[candidates].astype(np.int64) & _MASK24
     keys = (record.event_of(candidates).astype(np.int64) << _ID_BITS) | ids
     order = np.argsort(keys, kind="stable")

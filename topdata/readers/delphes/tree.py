@@ -19,6 +19,19 @@ import numpy as np
 from topdata.errors import DamagedError, InputError, nearest, one_line
 from topdata.events import Array
 
+
+def _use_fast_inflate() -> None:
+    """Let uproot inflate zlib baskets with ISA-L: half of the time of reading, half as long.
+
+    ``uproot.ZLIB.library`` is the documented switch, but up to 5.7 the decompressor looks at its
+    own attribute.
+    """
+    import uproot
+
+    for place in (uproot.ZLIB, getattr(uproot.compression, "_DecompressZLIB", uproot.ZLIB)):
+        place.library = "isal"
+
+
 _LARGE = (("Particle", "PID"), ("Jet", "PT"))
 
 
@@ -29,6 +42,7 @@ class DelphesTree:
         import uproot
 
         self.path = path
+        _use_fast_inflate()
         self._executor: Executor | None = (
             uproot.ThreadPoolExecutor(threads) if threads > 1 else None
         )

@@ -1,0 +1,58 @@
+"""The README's tour, run as written."""
+
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+
+def console_blocks(text):
+    for block in re.findall(r"```console\n(.*?)```", text, re.S):
+        command, _, output = block.partition("\n")
+        yield command.removeprefix("$ "), output
+
+
+def lines(text):
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+@pytest.fixture
+def in_clone(pytestconfig, tmp_path, monkeypatch):
+    """Stand in a folder that looks like a clone, so that outputs do not land in it."""
+    for name in ("tests", "cards"):
+        (tmp_path / name).symlink_to(pytestconfig.rootpath / name)
+    monkeypatch.chdir(tmp_path)
+    return (pytestconfig.rootpath / "README.md").read_text()
+
+
+def test_every_command_prints_what_the_readme_shows(in_clone, topdata):
+    ran = 0
+    for command, output in console_blocks(in_clone):
+        name, *arguments = shlex.split(command)
+        assert name == "topdata"
+        result = topdata(*arguments)
+        assert result.code == 0, result.err
+        assert lines(result.out) == lines(output)
+        ran += 1
+    assert ran == 2
+
+
+def test_the_python_session_shows_real_output(in_clone, topdata):
+    (build,) = re.findall(r"topdata (build cards/recipes/demo\.yaml -o demo-dataset)", in_clone)
+    assert topdata(*build.split()).code == 0
+    blocks = re.findall(r"```python\n(>>>.*?)```", in_clone, re.S)
+    assert len(blocks) == 2
+    said = "\n".join(re.findall(r"^>>> (.*)$", "\n".join(blocks), re.M))
+    shown = [x for block in blocks for x in block.splitlines() if x and not x.startswith(">>> ")]
+    python = [sys.executable, "-q", "-i", "-c", ""]
+    ran = subprocess.run(python, input=said, capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines() == shown
+
+
+def test_links_lead_somewhere(pytestconfig):
+    for name in ("README.md", "CONTRIBUTING.md", "docs/design.md"):
+        path = pytestconfig.rootpath / name
+        for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):
+            assert (path.parent / target).exists(), f"{name}: {target}"

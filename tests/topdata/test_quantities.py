@@ -1,0 +1,52 @@
+"""Every named quantity against a plain loop."""
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from topdata.quantities import NAMES, evaluate
+
+
+def slow(event, btag_bit):
+    jets, leptons = event["jets"], event["leptons"]
+    pts = [j["pt"] for j in jets]
+    lepton_pts = [x["pt"] for x in leptons]
+    charges = [x["charge"] for x in leptons]
+    return {
+        "n_jets": len(jets),
+        "n_btags": sum((j["btag"] >> btag_bit) & 1 for j in jets),
+        "n_tautags": sum(j["tautag"] & 1 for j in jets),
+        "n_leptons": len(leptons),
+        "n_electrons": sum(abs(x["pdg_id"]) == 11 for x in leptons),
+        "n_muons": sum(abs(x["pdg_id"]) == 13 for x in leptons),
+        "n_photons": len(event["photons"]),
+        "same_sign": charges.count(1) >= 2 or charges.count(-1) >= 2,
+        "ht": sum(pts),
+        "st": sum(pts) + sum(lepton_pts) + event["met"]["pt"],
+        "met": event["met"]["pt"],
+        "jet1_pt": [*pts, 0][0],
+        "jet2_pt": [*pts, 0, 0][1],
+        "lepton1_pt": [*lepton_pts, 0][0],
+        "lepton2_pt": [*lepton_pts, 0, 0][1],
+        "n_tops": event["n_tops"],
+        "gen_weight": event["gen_weight"],
+    }
+
+
+@pytest.mark.parametrize("btag_bit", [0, 1])
+def test_agrees_with_a_plain_loop(demo_dataset, btag_bit):
+    table = pq.read_table(demo_dataset / "data" / "train-tttt-00000.parquet")
+    values = evaluate(table, NAMES, btag_bit=btag_bit)
+    events = table.to_pylist()
+    assert set(values) == set(slow(events[0], 0))
+    for number, event in enumerate(events):
+        for name, expected in slow(event, btag_bit).items():
+            assert values[name][number] == pytest.approx(expected, rel=1e-6), name
+    assert values["same_sign"].any()
+
+
+def test_slices_see_their_own_events(demo_dataset):
+    table = pq.read_table(demo_dataset / "data" / "train-tttt-00000.parquet")
+    whole, part = evaluate(table, NAMES), evaluate(table.slice(11, 9), NAMES)
+    for name in NAMES:
+        assert np.allclose(part[name], whole[name][11:20])
