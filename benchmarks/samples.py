@@ -44,6 +44,8 @@ PROCESSES = {
     "ttt": (3, 3.26e-4, 173.0),
     "tt": (2, 504.9, 173.0),
 }
+COLUMNS = ("group", "process", "files", "events", "n_tops", "weights", "W and b", "two", "m(t)",
+           "m(W)", "three-jet peak", "off by")  # fmt: skip
 BINS = np.arange(80, 280.1, 4)
 
 
@@ -212,7 +214,8 @@ def main() -> None:
                 print(results[-1].row(PROCESSES[process][2]), flush=True)
     options.output.mkdir(parents=True, exist_ok=True)
     plot([r for r in results if r.group == options.groups[1]], options.output / "top_mass.png")
-    table = "\n".join(r.row(PROCESSES[r.process][2]) for r in results)
+    rows = [r.row(PROCESSES[r.process][2]) for r in results]
+    table = "\n".join([f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|", *rows])
     events = sum(r.events for r in results)
     text = TEXT.format(events=events, groups=" ".join(options.groups), table=table)
     (options.output / "samples.md").write_text(text)
@@ -233,8 +236,6 @@ Pythia 8, Delphes 3.5.1; no cuts). Simulation for testing the software, not a ph
 - *three-jet peak*: peak of the mass of the jets matched to b, q, q' of fully matched hadronic tops,
   GeV (and how many), for at least 100 of them; then its distance from the top mass.
 
-| group | process | files | events | n_tops | weights | W and b | two | m(t) | m(W) | three-jet peak | off by |
-|---|---|---|---|---|---|---|---|---|---|---|---|
 {table}
 
 ![three-jet mass](top_mass.png)

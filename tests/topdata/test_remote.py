@@ -3,6 +3,7 @@
 import re
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +25,7 @@ class Ranges(SimpleHTTPRequestHandler):
         wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         path = self.translate_path(self.path)
         try:
-            content = open(path, "rb").read()  # noqa: SIM115
+            content = Path(path).read_bytes()
         except OSError:
             self.send_error(404)
             return

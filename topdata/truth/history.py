@@ -20,6 +20,7 @@ import numpy as np
 from topdata.events import Array, GenRecord, expand
 
 _HEAVY = (6, 15, 23, 24, 25)
+_CHARGED_CURRENT = (6, 15, 24)
 _MAX_COPIES = 1024  # longer chains are cyclic
 
 
@@ -74,33 +75,40 @@ class History:
     def products(self, node: Array) -> tuple[Array, Array]:
         """Return (position in ``node``, product) for the decay of each chain of copies.
 
-        ``node`` holds first copies. At the last member of a chain that has no fermion or heavy
-        boson among its children, all children count (H -> gamma gamma, H -> g g).
+        ``node`` holds first copies. A top, W or tau decays to fermions and heavy bosons, and the
+        gluons and photons beside those are radiation; whatever else Z, H and new particles give
+        is their decay (H -> gamma gamma, H -> Z gamma, gluino -> g chi).
         """
-        current = node.copy()
-        decays = self._decays()
+        decayed = self._decay_member(node)
+        position, child = self.children(decayed)
+        parent = decayed[position]
+        strict = np.isin(np.abs(self.pid[parent]), _CHARGED_CURRENT)
+        keep = (self.pid[child] != self.pid[parent]) & (~strict | self._is_product(child))
+        return position[keep], child[keep]
+
+    def _decay_member(self, node: Array) -> Array:
+        """Return, of each chain of copies, the first member with a fermion or heavy boson among
+        its other children; where there is none, the last member with any other child.
+        """
+        parent = np.repeat(np.arange(len(self.pid)), np.diff(self.child_offsets))
+        other = self.pid[self.child] != self.pid[parent]
+        has_other = np.zeros(len(self.pid), np.bool_)
+        has_other[parent[other]] = True
+        decays = np.zeros(len(self.pid), np.bool_)
+        decays[parent[other & self._is_product(self.child)]] = True
+
+        current, found = node.copy(), node.copy()
         for _ in range(_MAX_COPIES):
+            found = np.where(has_other[current], current, found)
             move = ~decays[current] & (self.next_copy[current] >= 0)
             if not move.any():
                 break
             current[move] = self.next_copy[current[move]]
-        position, child = self.children(current)
-        copies = self.pid[child] == self.pid[current[position]]
-        genuine = self._is_product(child) | ~decays[current[position]]
-        keep = ~copies & genuine
-        return position[keep], child[keep]
+        return found
 
     def _is_product(self, node: Array) -> Array:
         pid = self.pid[node]
         return _IS_PRODUCT[np.minimum(np.abs(pid), 63)] | is_new_physics(pid)
-
-    def _decays(self) -> Array:
-        """Tell which nodes have a decay product among their children that are not copies."""
-        parent = np.repeat(np.arange(len(self.pid)), np.diff(self.child_offsets))
-        product = self._is_product(self.child) & (self.pid[self.child] != self.pid[parent])
-        decays = np.zeros(len(self.pid), np.bool_)
-        decays[parent[product]] = True
-        return decays
 
 
 def history(record: GenRecord) -> History:
@@ -132,11 +140,14 @@ def history(record: GenRecord) -> History:
     parent, child = _mother_links(record, "m1", nodes)
     lonely = marked & ~hard
     lonely[parent] = False
-    if lonely.any():
-        more_parents, more_children = _links_of_lonely(record, np.flatnonzero(lonely))
+    asked = np.flatnonzero(lonely)
+    while len(asked):
+        more_parents, more_children = _links_of_lonely(record, asked)
         parent = np.concatenate([parent, more_parents])
         child = np.concatenate([child, more_children])
-        nodes = np.union1d(nodes, more_children)
+        fresh = np.setdiff1d(more_children, nodes)
+        nodes = np.union1d(nodes, fresh)
+        asked = fresh[is_new_physics(pid[fresh])]  # their own children were not looked for yet
     return _graph(record, nodes, hard[nodes], parent, child)
 
 
@@ -150,13 +161,12 @@ def _mark_resonances(record: GenRecord, marked: Array) -> None:
 def _hard_process(record: GenRecord, marked: Array) -> Array:
     """Return bool [n + 1]: the incoming partons; new particles between are added to ``marked``.
 
-    They are the mothers of the first resonances; in an event without one, what the status says.
+    They are the mothers of the first resonances; in an event without any, what the status says.
     """
     pid = record.column("pid")
     hard = np.zeros(len(marked), np.bool_)
     makers = np.flatnonzero(marked)
     makers = makers[record.code[makers] != 15]
-    _incoming_by_status(record, makers, hard)
     while len(makers):  # up through new particles, to the partons that made the first of them
         mothers = np.unique(_mother_links(record, "m1", makers)[0])
         mothers = mothers[~marked[mothers] & ~hard[mothers]]
@@ -165,13 +175,15 @@ def _hard_process(record: GenRecord, marked: Array) -> Array:
         makers = mothers[new]
         marked[makers] = True
     hard[marked] = False
+    _incoming_by_status(record, hard)
     return hard
 
 
-def _incoming_by_status(record: GenRecord, makers: Array, hard: Array) -> None:
-    """Set ``hard`` at status 21 and -1 in the events that have no resonance."""
+def _incoming_by_status(record: GenRecord, hard: Array) -> None:
+    """Set ``hard`` at status 21 and -1 in the events where it is nowhere set."""
     without = np.ones(len(record.offsets) - 1, np.bool_)
-    without[record.event_of(makers)] = False
+    without[record.event_of(np.flatnonzero(hard))] = False
+    without &= np.diff(record.offsets) > 0
     if not without.any():
         return
     status = record.column("status")

@@ -43,6 +43,7 @@ def _near(
     objects: Jagged, partons: Jagged, targets: Array, radius: float
 ) -> tuple[Array, Array, Array]:
     """Return (object, parton, (delta R)^2) of all pairs of one event within the radius."""
+    targets = targets[partons.row[targets] < _MAX_ROWS]
     event = partons.event[targets]
     pair, item = expand(objects.offsets[event], objects.counts[event])
     target = targets[pair]
@@ -140,12 +141,18 @@ def _match_leptons(partons: Jagged, leptons: Jagged, record: GenRecord | None) -
     if record is None or not partons.offsets[-1]:
         return result
     candidates = np.flatnonzero(np.isin(np.abs(partons["pdg_id"]), (11, 13)))
+    candidates = candidates[partons.row[candidates] < _MAX_ROWS]
     row_of = np.full(len(record), -1, np.int8)
     row_of[partons["gen"][candidates]] = partons.row[candidates]
     linked = np.flatnonzero(leptons["gen"] >= 0)
-    result[linked] = row_of[_first_copy(record, leptons["gen"][linked])]
+    origin, has_mother = _first_copy(record, leptons["gen"][linked])
+    result[linked] = row_of[origin]
 
-    free = np.flatnonzero(leptons["gen"] < 0)
+    # A lepton without any mother says nothing of its origin (records linked by daughters).
+    lost = (result[linked] < 0) & ~has_mother
+    free = np.concatenate([np.flatnonzero(leptons["gen"] < 0), linked[lost]])
+    free.sort()
+    linked = linked[~lost]
     if len(free):
         key = partons.event * _MAX_ROWS + partons.row
         taken = leptons.event[linked] * _MAX_ROWS + result[linked]
@@ -159,16 +166,22 @@ def _match_leptons(partons: Jagged, leptons: Jagged, record: GenRecord | None) -
     return _without_repeats(result, leptons)
 
 
-def _first_copy(record: GenRecord, particle: Array) -> Array:
-    """Climb to the first ancestor of the same PDG code: what the decay itself gave."""
+def _first_copy(record: GenRecord, particle: Array) -> tuple[Array, Array]:
+    """Climb to the first ancestor of the same PDG code: what the decay itself gave.
+
+    Returns (ancestor, whether that has a mother).
+    """
     pid, m1 = record.column("pid"), record.column("m1")
+    has_mother = np.zeros(len(particle), np.bool_)
     for _ in range(_MAX_COPIES):
         mother = m1[particle]
-        copy = (mother >= 0) & (pid[mother] == pid[particle])
-        if not copy.any():
+        has_mother = (mother >= 0) & record.same_event(particle, mother)
+        mother = np.where(has_mother, mother, particle)
+        climbs = has_mother & (pid[mother] == pid[particle])
+        if not climbs.any():
             break
-        particle = np.where(copy, mother, particle)
-    return particle
+        particle = np.where(climbs, mother, particle)
+    return particle, has_mother
 
 
 def _without_repeats(rows: Array, leptons: Jagged) -> Array:

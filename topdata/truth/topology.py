@@ -91,7 +91,7 @@ def truth_of(record: GenRecord) -> Truth:
     top_row = _row_in_event(graph.event[top])
     of_top, product = graph.products(top)
 
-    w = np.flatnonzero(graph.first_copy & (code == 24))
+    w = np.flatnonzero(graph.first_copy & (code == 24) & ~_from_taus(graph))
     is_w = code[product] == 24
     top_of_node = np.full(len(graph.pid), -1, np.int64)  # position in `top`
     top_of_node[product[is_w]] = of_top[is_w]
@@ -144,6 +144,14 @@ def truth_of(record: GenRecord) -> Truth:
         ),
         partons=_partons(record, graph, rows, n_events),
     )  # fmt: skip
+
+
+def _from_taus(graph: History) -> Array:
+    """Tell which nodes are children of a tau: Pythia 6 writes tau -> nu W with a W of 1 GeV."""
+    _, child = graph.children(np.flatnonzero(np.abs(graph.pid) == 15))
+    from_tau = np.zeros(len(graph.pid), np.bool_)
+    from_tau[child] = True
+    return from_tau
 
 
 @dataclass(slots=True)

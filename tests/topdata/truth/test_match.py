@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from topdata.events import Jagged, ReadOptions
+from topdata.events import GenRecord, Jagged, ReadOptions
 from topdata.kinematics import delta_r2
 from topdata.objects import select_objects
 from topdata.readers.delphes import DelphesReader
@@ -130,12 +130,8 @@ def test_one_true_lepton_has_one_reconstructed():
     leptons = jagged([(0, 0.01), (0, 0.02)], pdg_id=np.int32(11), gen=np.int64(0))
     leptons.columns["pt"] = np.array([10.0, 20.0], np.float32)
 
-    class Record:
-        def __len__(self):
-            return 1
-
-        def column(self, name):
-            return np.array([11 if name == "pid" else -1], np.int32)
-
-    _, rows = match(truth, jagged([]), leptons, Record(), Matching())
+    record = GenRecord(
+        np.array([0, 1], np.int64), lambda name: np.array([11 if name == "pid" else -1], np.int32)
+    )
+    _, rows = match(truth, jagged([]), leptons, record, Matching())
     assert rows.tolist() == [-1, 0]

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import uproot
 
-from topdata.events import EventChunk, ReadOptions
+from topdata.events import EventChunk, GenRecord, Jagged, ReadOptions, offsets_of
 from topdata.readers.delphes import DelphesReader
 from topdata.recipe import Matching
-from topdata.truth import match, truth_of
+from topdata.truth import match, no_truth, truth_of
 
-from .oracle import Jet, Lepton, Particle, Row, delta_r, match_event, truth_of_event
+from .oracle import Jet, Lepton, Particle, Row, Truth, delta_r, match_event, truth_of_event
 
 DATA = Path(__file__).parents[2] / "data"
 METHODS = ("assignment", "unique", "closest")
@@ -199,3 +199,131 @@ def test_same_truth_and_pairs_as_the_oracle(path):
         assert seen["events"] > 10
         assert min(seen["ws"], seen["partons"], seen["matched jets assignment"]) > 0
         assert seen["matched leptons assignment"] > 0
+
+
+def herwig_like(particles):
+    """No status code but final or not, no daughters, and the list in any order."""
+    has_children = {mother for p in particles for mother in (p.m1, p.m2)}
+    order = np.random.default_rng(len(particles)).permutation(len(particles)).tolist()
+    place = {old: new for new, old in enumerate(order)} | {-1: -1}
+    return [
+        replace(
+            particles[old],
+            status=11 if old in has_children else 1,
+            m1=place[particles[old].m1],
+            m2=place[particles[old].m2],
+            d1=-1,
+            d2=-1,
+        )
+        for old in order
+    ]
+
+
+def without_ws(particles):
+    """Every top goes to b f f', every Higgs to four fermions."""
+
+    def heir(mother):
+        while mother >= 0 and abs(particles[mother].pid) == 24:
+            mother = particles[mother].m1
+        return mother
+
+    kept = [i for i, p in enumerate(particles) if abs(p.pid) != 24]
+    place = {old: new for new, old in enumerate(kept)} | {-1: -1}
+    return [
+        replace(p, m1=place[heir(p.m1)], m2=place[heir(p.m2)], d1=-1, d2=-1)
+        for p in (particles[i] for i in kept)
+    ]
+
+
+def with_mixing(particles):
+    """Tops go to d or s now and then, with no W to tell which quark that is."""
+    mixed = []
+    for i, p in enumerate(particles):
+        if abs(p.pid) == 5 and p.m1 >= 0 and abs(particles[p.m1].pid) == 6:
+            p = replace(p, pid=(5, 3, 1)[i % 3] * (1 if p.pid > 0 else -1))
+        mixed.append(p)
+    return without_ws(mixed)
+
+
+def with_pileup(particles):
+    """A second collision on top that does not count."""
+    shift = len(particles)
+
+    def moved(link):
+        return link + shift if link >= 0 else link
+
+    return particles + [
+        replace(p, is_pileup=True, m1=moved(p.m1), m2=moved(p.m2), d1=moved(p.d1), d2=moved(p.d2))
+        for p in particles
+    ]
+
+
+def record_of(events):
+    """The record of a chunk, from the oracle's particles."""
+    flat = [p for particles in events for p in particles]
+    integers = ("pid", "status", *GenRecord.LINKS)
+
+    def read(name):
+        dtype = np.int32 if name in integers else np.bool_ if name == "is_pileup" else np.float32
+        return np.array([getattr(p, name) for p in flat], dtype)
+
+    return GenRecord(offsets_of(np.array([len(particles) for particles in events])), read)
+
+
+@pytest.mark.parametrize("change", [herwig_like, without_ws, with_mixing, with_pileup])
+@pytest.mark.parametrize("name", ["tchan", "tt", "ttdm", "ttt", "tttt", "wjj"])
+def test_same_truth_in_records_of_other_habits(name, change, demo):
+    events = [change(event.particles) for event in events_of(demo / f"{name}.root", EVENTS)]
+    fast = truth_of(record_of(events))
+    tops, ws = lists_of(fast.tops, TOP), lists_of(fast.ws, W)
+    partons = lists_of(fast.partons, PARTON)
+    for k, particles in enumerate(events):
+        slow = truth_of_event(particles)
+        assert same_rows([plain(row, TOP) for row in slow.tops], tops[k])
+        assert same_rows([plain(row, W) for row in slow.ws], ws[k])
+        assert sorted(plain(row, PARTON) for row in slow.partons) == sorted(partons[k])
+
+
+def jagged_of(events, names, dtype=np.float32):
+    """Columns of each event's rows as a chunk holds them."""
+    flat = [row for rows in events for row in rows]
+    offsets = offsets_of(np.array([len(rows) for rows in events]))
+    return Jagged(
+        offsets, {name: np.array([getattr(row, name) for row in flat], dtype) for name in names}
+    )
+
+
+def test_crowded_events_match_as_in_the_oracle():
+    random = np.random.default_rng(7)
+
+    def direction(width):
+        eta, phi = random.uniform(-width, width), np.pi + random.uniform(-width, width)
+        return float(np.float32(eta)), float(np.float32((phi + np.pi) % (2 * np.pi) - np.pi))
+
+    kinds = (1, -5, 21, 4, 11, 22)  # the last two are no jets
+    widths = np.repeat((0.3, 0.5, 1.0, 2.0), 100)
+    jets = [[Jet(*direction(w)) for _ in range(random.integers(6))] for w in widths]
+    partons = [
+        [Row(1.0, *direction(w), 0.0, int(random.choice(kinds))) for _ in range(random.integers(7))]
+        for w in widths
+    ]
+    columns = jagged_of(partons, ("eta", "phi"))
+    codes = jagged_of(partons, ("pdg_id",), np.int32)["pdg_id"]
+    columns.columns |= {
+        "pdg_id": codes,
+        "target": np.isin(codes, kinds[:4]),
+        "gen": np.zeros(len(codes), np.int64),
+    }
+    fast = replace(no_truth(len(widths)), partons=columns)
+    nobody = jagged_of([[] for _ in widths], ("eta", "phi", "pt", "pdg_id", "gen"))
+    all_jets = jagged_of(jets, ("eta", "phi"))
+    chosen = {}
+    for method in METHODS:
+        links, _ = match(fast, all_jets, nobody, None, Matching(method=method, radius=RADIUS))
+        chosen[method] = split(links, all_jets)
+        for k, theirs in enumerate(chosen[method]):
+            ours, _ = match_event(Truth(partons=partons[k]), [], jets[k], [], method, RADIUS)
+            assert ours == theirs
+    # the events do tell the methods apart
+    assert sum(a != b for a, b in zip(chosen["assignment"], chosen["closest"], strict=True)) > 20
+    assert sum(a != b for a, b in zip(chosen["unique"], chosen["closest"], strict=True)) > 20

@@ -157,6 +157,47 @@ def test_pile_up_has_no_truth():
     assert truth.n_tops.tolist() == [1]
 
 
+def test_a_higgs_to_z_gamma_keeps_the_photon():
+    record = particles(
+        G1, G2, (25, 62, 0, 1), (23, 22, 2, -1), (22, 1, 2, -1), (11, 1, 3, -1), (-11, 1, 3, -1)
+    )
+    truth = truth_of(record)
+    found = dict(
+        zip(truth.partons["pdg_id"].tolist(), truth.partons["origin"].tolist(), strict=True)
+    )
+    assert found == {22: 25, 11: 23, -11: 23}
+
+
+def test_a_documented_higgs_to_gluons_is_found_above_its_copy():
+    """Pythia 6 hangs the gluons and the copy on the documentation line."""
+    record = particles(G1, G2, (25, 3, 0, 1), (21, 3, 2, -1), (21, 3, 2, -1), (25, 2, 2, -1))
+    truth = truth_of(record)
+    assert truth.partons["pdg_id"].tolist() == [21, 21]
+    assert truth.partons["origin"].tolist() == [25, 25]
+
+
+def test_the_w_of_a_tau_is_no_w():
+    """Pythia 6 writes tau -> nu W -> nu hadrons with a W of about 1 GeV."""
+    record = particles(
+        G1, G2, (24, 3, 0, 1), (-15, 2, 2, -1), (16, 1, 2, -1), (-16, 1, 3, -1), (24, 2, 3, -1),
+        (211, 1, 6, -1), (111, 2, 6, -1),
+    )  # fmt: skip
+    truth = truth_of(record)
+    assert truth.ws["decay"].tolist() == [15]
+    assert truth.partons["pdg_id"].tolist() == [16, -15]
+
+
+def test_new_particles_linked_by_daughters_only():
+    x = 5000001
+    record = particles(
+        G1, G2, (x, 22, 0, 1), (x, 62, -1, -1), (5000521, 1, -1, -1), (-5000521, 1, -1, -1),
+        d1=np.array([2, 2, 3, 4, -1, -1], np.int32), d2=np.array([2, 2, 3, 5, -1, -1], np.int32),
+    )  # fmt: skip
+    truth = truth_of(record)
+    assert truth.partons["pdg_id"].tolist() == [5000521, -5000521]
+    assert truth.partons["origin"].tolist() == [x, x]
+
+
 def test_damaged_links_end_and_lose_nothing_else():
     """Cycles, links out of range and self-links neither hang nor fail."""
     record = particles(

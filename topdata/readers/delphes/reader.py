@@ -146,8 +146,7 @@ class DelphesReader:
         read = self._collections
         leptons = read.leptons(start, stop)
         record = None
-        ref = leptons.columns.pop("ref")
-        gen: Array = np.full(len(ref), -1, np.int64)
+        gen: Array = np.full(len(leptons["ref"]), -1, np.int64)
         if self._truth and self._layout.particles is not None:
             name = self._layout.particles
             if self._pile_up is None:
@@ -155,7 +154,8 @@ class DelphesReader:
             record = gen_record(self._tree, name, start, stop, pile_up=self._pile_up)
             for column in _ALWAYS_NEEDED:
                 record.column(column)  # damage must show here
-            gen = resolve(record, leptons.event, ref)
+            gen = resolve(record, leptons)
+        del leptons.columns["ref"]
         leptons.columns["gen"] = gen
         return EventChunk(
             event=np.arange(start, stop, dtype=np.int64),

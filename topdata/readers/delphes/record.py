@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from topdata.events import Array, GenRecord
+from topdata.events import Array, GenRecord, Jagged, expand
+from topdata.kinematics import delta_r2
 from topdata.readers.delphes.tree import DelphesTree
 
 _LEAVES = {
@@ -54,26 +55,40 @@ def has_pile_up(tree: DelphesTree, name: str) -> bool:
     return tree.has(name, "IsPU") and bool(tree.read(name, "IsPU", 0, stop)[1].any())
 
 
-def resolve(record: GenRecord, event: Array, ref: Array) -> Array:
-    """Return the chunk-wide index of the charged lepton that each reference names.
+def resolve(record: GenRecord, leptons: Jagged) -> Array:
+    """Return the chunk-wide index of the particle that each lepton's ``ref`` names, [n_leptons].
 
-    ``event`` and ``ref`` have shape [n_leptons]. -1 where there is no reference (0), -2 where
-    no electron or muon of the event has that id. Only those are searched: sorting all 1,500
-    particles of every event would cost more than reading them.
+    -1 where there is no reference (0), -2 where no particle of the lepton's event and PDG code
+    has that id. Only charged leptons are searched: sorting all 1,500 particles of every event
+    would cost more than reading them. Ids are not always unique in an event (a thinned record may
+    repeat them), so the particle must be of the lepton's kind, and of several the nearest counts.
     """
-    targets = np.full(len(ref), -1, np.int64)
-    asked = np.flatnonzero(ref > 0)
+    targets = np.full(len(leptons["ref"]), -1, np.int64)
+    asked = np.flatnonzero(leptons["ref"] > 0)
     if not len(asked):
         return targets
+    targets[asked] = -2
     candidates = np.flatnonzero((record.code == 11) | (record.code == 13))
     ids = record.column("unique_id")[candidates].astype(np.int64) & _MASK24
-    keys = (record.event_of(candidates).astype(np.int64) << _ID_BITS) | ids
+    keys = _key(record.event_of(candidates), record.column("pid")[candidates], ids)
     order = np.argsort(keys, kind="stable")
-    wanted = (event[asked].astype(np.int64) << _ID_BITS) | ref[asked]
-    place = np.searchsorted(keys[order], wanted)
-    inside = place < len(keys)
-    found = np.full(len(asked), -2, np.int64)
-    nearest = order[place[inside]]
-    found[inside] = np.where(keys[nearest] == wanted[inside], candidates[nearest], -2)
-    targets[asked] = found
+    keys, candidates = keys[order], candidates[order]
+    wanted = _key(leptons.event[asked], leptons["pdg_id"][asked], leptons["ref"][asked])
+    first = np.searchsorted(keys, wanted, side="left")
+    owner, place = expand(first, np.searchsorted(keys, wanted, side="right") - first)
+    lepton, particle = asked[owner], candidates[place]
+    distance = delta_r2(
+        leptons["eta"][lepton],
+        leptons["phi"][lepton],
+        record.column("eta")[particle],
+        record.column("phi")[particle],
+    )
+    nearest_last = np.lexsort((-distance, lepton))
+    targets[lepton[nearest_last]] = particle[nearest_last]
     return targets
+
+
+def _key(event: Array, pid: Array, unique_id: Array) -> Array:
+    """Return one integer for (event, PDG code within +-15, id of 24 bits)."""
+    kind = pid.astype(np.int64) + 16
+    return (((event.astype(np.int64) << 5) | kind) << _ID_BITS) | unique_id
