@@ -56,14 +56,6 @@ class Jagged:
         """Keep the rows where ``mask`` (bool [n_rows]) is true."""
         return self if mask.all() else self.take(np.flatnonzero(mask))
 
-    def events(self, keep: Array) -> Jagged:
-        """Keep the events where ``keep`` (bool [n_events]) is true."""
-        if keep.all():
-            return self
-        rows = np.repeat(keep, self.counts)
-        offsets = offsets_of(self.counts[keep])
-        return Jagged(offsets, {k: v[rows] for k, v in self.columns.items()})
-
     def ordered(self, by: str) -> Jagged:
         """Sort the rows of each event by descending ``by``; equal values keep their order."""
         return self.take(np.lexsort((-self.columns[by], self.event)))
@@ -94,7 +86,8 @@ def expand(starts: Array, counts: Array) -> tuple[Array, Array]:
 class GenRecord:
     """The generator's particle list of a chunk, flat, with chunk-wide indices.
 
-    ``column(name)`` returns a flat array [n_particles], read when it is first asked for:
+    ``column(name)`` returns a flat array [n_particles], read when it is first asked for (so the
+    file must still be open):
     ``pid``, ``status``, ``pt``, ``eta``, ``phi``, ``mass``, ``is_pileup`` (bool), and the links
     ``m1``, ``m2``, ``d1``, ``d2``, which index the whole chunk; -1 means none, and a damaged link
     may lead out of its event (see :meth:`same_event`). Links keep the convention of their writer
@@ -106,6 +99,7 @@ class GenRecord:
     def __init__(self, offsets: Array, read: Callable[[str], Array]) -> None:
         self.offsets = offsets
         self._read = read
+        self.damaged: dict[int, str] = {}  # event position -> why its record cannot be trusted
         self._columns: dict[str, Array] = {}
         self._code: Array | None = None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from topdata.errors import RecipeError, nearest
 
 Array = NDArray[Any]
 Values = Mapping[str, Array]
-Node = Callable[[Values], Array]
+Evaluate = Callable[[Values], Array]
 
 _TOKEN = re.compile(
     r"\s*(?:(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|(\w+)|([<>=!]=|[-+*/()<>,]))"
@@ -49,7 +49,8 @@ class Expression:
 
     text: str
     names: frozenset[str]
-    _evaluate: Node
+    is_condition: bool  # true or false for each event, as a cut must be
+    _evaluate: Evaluate
 
     def __call__(self, values: Values) -> Array:
         """Return one value per event from ``values`` (name -> array [n])."""
@@ -61,24 +62,35 @@ class Expression:
         return np.asarray(self(values)).astype(np.bool_)
 
 
-def parse(text: str, known: frozenset[str] | set[str]) -> Expression:
-    """Parse ``text`` over the quantities ``known``.
+def parse(text: str, known: Set[str], conditions: Set[str] = frozenset()) -> Expression:
+    """Parse ``text`` over the quantities ``known``, of which ``conditions`` are true or false.
+
+    ``and``, ``or`` and ``not`` want conditions: ``n_jets and met > 5`` is a forgotten comparison.
 
     Raises :class:`RecipeError` naming the place, or the unknown name and the nearest known one.
     """
-    parser = _Parser(text, known)
+    parser = _Parser(text, known, conditions)
     node = parser.disjunction(0)
     if parser.token is not None:
         raise parser.error(f"unexpected {parser.token!r}")
-    return Expression(text, frozenset(parser.names), node)
+    return Expression(text, frozenset(parser.names), node.condition, node.evaluate)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A part of an expression."""
+
+    evaluate: Evaluate
+    condition: bool = False
 
 
 class _Parser:
     """Recursive descent, one method a precedence level."""
 
-    def __init__(self, text: str, known: frozenset[str] | set[str]) -> None:
+    def __init__(self, text: str, known: Set[str], conditions: Set[str]) -> None:
         self.text = text
         self.known = known
+        self.conditions = conditions
         self.names: set[str] = set()
         self.tokens = self._tokens()
         self.token: str | None = None
@@ -117,21 +129,23 @@ class _Parser:
     def disjunction(self, depth: int) -> Node:
         left = self.conjunction(depth)
         while self.accept("or"):
-            left = _binary(_logical_or, left, self.conjunction(depth))
+            right = self.conjunction(depth)
+            left = Node(_binary(np.logical_or, self.truth(left), self.truth(right)), True)
         return left
 
     def conjunction(self, depth: int) -> Node:
         left = self.negation(depth)
         while self.accept("and"):
-            left = _binary(_logical_and, left, self.negation(depth))
+            right = self.negation(depth)
+            left = Node(_binary(np.logical_and, self.truth(left), self.truth(right)), True)
         return left
 
     def negation(self, depth: int) -> Node:
         if depth > _MAX_DEPTH:
             raise self.error("nested too deeply")
         if self.accept("not"):
-            inner = self.negation(depth + 1)
-            return lambda values: np.logical_not(inner(values))
+            inner = self.truth(self.negation(depth + 1))
+            return Node(lambda values: np.logical_not(inner.evaluate(values)), True)
         return self.comparison(depth)
 
     def comparison(self, depth: int) -> Node:
@@ -139,25 +153,23 @@ class _Parser:
         result: Node | None = None
         while symbol := self.accept(*_COMPARE):
             right = self.sum(depth)
-            step = _binary(_COMPARE[symbol], left, right)
-            result = step if result is None else _binary(_logical_and, result, step)
+            step = Node(_binary(_COMPARE[symbol], left, right), True)
+            result = step if result is None else Node(_binary(np.logical_and, result, step), True)
             left = right
         return result or left
 
     def sum(self, depth: int) -> Node:
         left = self.product(depth)
         while symbol := self.accept("+", "-"):
-            left = _binary(
-                operator.add if symbol == "+" else operator.sub, left, self.product(depth)
-            )
+            function = operator.add if symbol == "+" else operator.sub
+            left = Node(_binary(function, left, self.product(depth)))
         return left
 
     def product(self, depth: int) -> Node:
         left = self.unary(depth)
         while symbol := self.accept("*", "/"):
-            left = _binary(
-                operator.mul if symbol == "*" else operator.truediv, left, self.unary(depth)
-            )
+            function = operator.mul if symbol == "*" else operator.truediv
+            left = Node(_binary(function, left, self.unary(depth)))
         return left
 
     def unary(self, depth: int) -> Node:
@@ -165,7 +177,7 @@ class _Parser:
             raise self.error("nested too deeply")
         if self.accept("-"):
             inner = self.unary(depth + 1)
-            return lambda values: -_number(inner(values))
+            return Node(lambda values: -_number(inner.evaluate(values)))
         return self.atom(depth)
 
     def atom(self, depth: int) -> Node:
@@ -191,7 +203,7 @@ class _Parser:
                 f"expression {self.text!r}: no quantity {token!r}{nearest(token, self.known)}"
             )
         self.names.add(token)
-        return lambda values: values[token]
+        return Node(lambda values: values[token], token in self.conditions)
 
     def call(self, name: str, depth: int) -> Node:
         count, function = _FUNCTIONS[name]
@@ -202,11 +214,20 @@ class _Parser:
         self.expect(")")
         if len(arguments) != count:
             raise self.error(f"{name}() takes {count} argument{'s' * (count > 1)}")
-        return lambda values: np.asarray(function(*(_number(a(values)) for a in arguments)))
+        return Node(
+            lambda values: np.asarray(function(*(_number(a.evaluate(values)) for a in arguments)))
+        )
+
+    def truth(self, node: Node) -> Node:
+        if not node.condition:
+            raise self.error("a number where a condition is needed: compare it, like '>= 4'")
+        return node
 
 
-def _binary(function: Callable[[Any, Any], Any], left: Node, right: Node) -> Node:
-    return lambda values: np.asarray(function(_number(left(values)), _number(right(values))))
+def _binary(function: Callable[[Any, Any], Any], left: Node, right: Node) -> Evaluate:
+    return lambda values: np.asarray(
+        function(_number(left.evaluate(values)), _number(right.evaluate(values)))
+    )
 
 
 def _number(value: Array) -> Array:
@@ -214,14 +235,6 @@ def _number(value: Array) -> Array:
     return value.astype(np.float64) if value.dtype != np.float64 else value
 
 
-def _logical_and(left: Array, right: Array) -> Array:
-    return np.logical_and(left, right)
-
-
-def _logical_or(left: Array, right: Array) -> Array:
-    return np.logical_or(left, right)
-
-
 def _constant(value: float | bool) -> Node:
     array = np.asarray(value)
-    return lambda values: array
+    return Node(lambda values: array, isinstance(value, bool))

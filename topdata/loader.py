@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from topdata.errors import InputError, RecipeError, nearest
+from topdata.interleave import interleaved
 from topdata.manifest import Manifest, read_manifest
 from topdata.schema.fields import EVENT, walk
 from topdata.views import universal
@@ -30,7 +31,7 @@ def info(path: str | Path) -> Manifest:
 
 
 def load(
-    path: str | Path, *, split: str | None = None, columns: Sequence[str] | None = None
+    path: str | Path, *, split: str | None = None, columns: str | Sequence[str] | None = None
 ) -> Any:
     """Return events as an ``awkward.Array`` of records, shape [n_events].
 
@@ -44,7 +45,8 @@ def load(
 
     manifest = info(path)
     wanted = _checked(columns) if columns is not None else None
-    events = ak.from_parquet(_files(Path(path), manifest, split), columns=wanted)
+    files = [str(file) for file, _ in _files(Path(path), manifest, split)]
+    events = ak.from_parquet(files, columns=wanted)
     return ak.transform(_required, events)
 
 
@@ -54,9 +56,13 @@ def batches(
     split: str | None = None,
     batch_size: int = 1024,
     view: str = "universal",
+    shuffle: int | None = None,
     drop_last: bool = False,
 ) -> Iterator[dict[str, np.ndarray]]:
-    """Yield the universal view as writable numpy arrays, in file order.
+    """Yield the universal view as writable numpy arrays.
+
+    Files are grouped by process, and so are the batches unless ``shuffle`` gives a seed: then
+    every event is as likely in every batch, in an order that the seed decides.
 
     Each batch holds, for B events, ``objects`` float32 [B, 19, 7] (pt, eta, phi, px, py, pz,
     energy), ``type`` int8 [B, 19], ``row`` int16 [B, 19], ``n_jets``, ``n_btags``,
@@ -71,8 +77,14 @@ def batches(
         raise RecipeError(f"batch_size {batch_size}: at least 1")
     manifest = info(path)
     rest: dict[str, np.ndarray] | None = None
-    source = ds.dataset(_files(Path(path), manifest, split), format="parquet")
-    reading = source.to_batches(columns=_VIEW_COLUMNS, batch_size=max(batch_size, _READ_BATCH))
+    files = _files(Path(path), manifest, split)
+    reading: Iterator[pa.RecordBatch | pa.Table]
+    if shuffle is None:
+        source = ds.dataset([str(file) for file, _ in files], format="parquet")
+        size = max(batch_size, _READ_BATCH)
+        reading = source.to_batches(columns=_VIEW_COLUMNS, batch_size=size)
+    else:
+        reading = interleaved([[file] for file in files], shuffle, _VIEW_COLUMNS)
     for record_batch in reading:
         block = _arrays(record_batch, manifest.btag_bit)
         if rest is not None:
@@ -86,7 +98,7 @@ def batches(
         yield rest
 
 
-def _arrays(batch: pa.RecordBatch, btag_bit: int) -> dict[str, np.ndarray]:
+def _arrays(batch: pa.RecordBatch | pa.Table, btag_bit: int) -> dict[str, np.ndarray]:
     scalars = {name: batch.column(name).to_numpy().copy() for name in _SCALARS}
     return {**scalars, **universal(batch, btag_bit=btag_bit).arrays()}
 
@@ -100,25 +112,26 @@ def _required(layout: Any, **_: Any) -> Any:
     return None
 
 
-def _files(path: Path, manifest: Manifest, split: str | None) -> list[str]:
+def _files(path: Path, manifest: Manifest, split: str | None) -> list[tuple[Path, int]]:
+    """Return (file, rows) of the events of a split."""
     counts = manifest.split_counts()
     if split is not None and split not in counts:
         raise RecipeError(f"{path}: no split {split!r}{nearest(split, counts)}")
     files = [
-        str(path / file.path)
+        (path / file.path, file.rows)
         for file in manifest.files
-        if file.path.startswith("data/")
-        and (split is None or file.path.startswith(f"data/{split}-"))
+        if file.path.startswith(f"data/{split}-" if split else "data/")
     ]
-    if missing := next((f for f in files if not Path(f).is_file()), None):
+    if missing := next((file for file, _ in files if not file.is_file()), None):
         raise InputError(f"{missing}: a file of the dataset is missing")
     if not files:
         raise InputError(f"{path}: the dataset holds no events")
     return files
 
 
-def _checked(columns: Sequence[str]) -> list[str]:
+def _checked(columns: str | Sequence[str]) -> list[str]:
     """Return the columns; a struct or a list stands for all its members."""
+    columns = [columns] if isinstance(columns, str) else columns
     known = {name for name, _ in walk(EVENT)}
     for name in columns:
         if name not in known:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from topdata.errors import InputError, one_line
 from topdata.schema.version import require_readable
@@ -46,13 +46,28 @@ class Cut(_Part):
 
 
 class Quarantine(_Part):
-    """Events that could not be used, and why."""
+    """Events of one source that could not be used for one reason.
+
+    ``ranges`` are [start, stop) in entries; none where the whole file cannot be read.
+    """
 
     source: int
-    start: int
-    stop: int
-    events: int
+    ranges: list[tuple[int, int]]
     reason: str
+
+    @property
+    def events(self) -> int:
+        """Number of events lost."""
+        return sum(stop - start for start, stop in self.ranges)
+
+    @property
+    def where(self) -> str:
+        """The entries in words, the last of a range included; at most a few."""
+        if not self.ranges:
+            return "the whole file"
+        shown = [f"{a}" if b == a + 1 else f"{a} to {b - 1}" for a, b in self.ranges[:5]]
+        more = len(self.ranges) - len(shown)
+        return f"entries {', '.join(shown)}" + (f" and {more} more places" if more else "")
 
 
 class Source(_Part):
@@ -90,8 +105,17 @@ class DataFile(_Part):
 
     path: str
     rows: int
-    size: int
+    size: int  # bytes on disk
+    memory: int  # bytes as Arrow
     sha256: str
+
+    @field_validator("path")
+    @classmethod
+    def _inside(cls, path: str) -> str:
+        parts = PurePosixPath(path).parts
+        if not parts or ".." in parts or PurePosixPath(path).is_absolute() or "\\" in path:
+            raise ValueError(f"{path!r} leads out of the dataset")
+        return path
 
 
 class Manifest(_Part):

@@ -48,8 +48,8 @@ class _Event:
 
     def sum(self, name: str, member: str) -> Array:
         offsets, columns = self.lists(name)
-        total = np.concatenate([[0.0], np.cumsum(columns[member], dtype=np.float64)])
-        return np.asarray(np.diff(total[offsets]))
+        event = np.repeat(np.arange(len(self)), np.diff(offsets))
+        return np.bincount(event, weights=columns[member], minlength=len(self))
 
     def nth(self, name: str, member: str, n: int) -> Array:
         """Return a member of the n-th row of each event, 0 where there are fewer."""
@@ -98,6 +98,7 @@ QUANTITIES: dict[str, tuple[str, Callable[[_Event], Array]]] = {
 }  # fmt: skip
 
 NAMES = frozenset(QUANTITIES)
+CONDITIONS = frozenset({"same_sign"})  # true or false; everything else is a number
 
 
 def evaluate(table: pa.Table, names: Iterable[str], *, btag_bit: int = 0) -> dict[str, Array]:

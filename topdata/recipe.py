@@ -10,18 +10,37 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from topdata.errors import RecipeError, nearest, one_line
 from topdata.expressions import parse
-from topdata.quantities import NAMES
+from topdata.quantities import CONDITIONS, NAMES
 
 Name = Annotated[str, Field(min_length=1, max_length=64)]
+Number = Annotated[float, BeforeValidator(lambda value: _no_bool(value))]
 _PROCESS_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+.]*")
 
 
+def _no_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("a number is needed, not true or false")
+    return value
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Process(_Part):
@@ -29,9 +48,11 @@ class Process(_Part):
 
     name: Name
     files: list[str] = Field(min_length=1, description="paths, globs or URLs")
-    cross_section: float | None = Field(
-        None, gt=0, allow_inf_nan=False, description="pb; taken from the files where it is absent"
+    cross_section: Number | None = Field(
+        None, gt=0, description="pb; taken from the files where it is absent"
     )
+
+    _one_or_many = field_validator("files", mode="before")(_as_list)
 
     @field_validator("name")
     @classmethod
@@ -45,16 +66,16 @@ class Process(_Part):
 class Cuts(_Part):
     """Which objects of a kind are kept."""
 
-    min_pt: float = Field(0.0, ge=0, description="GeV")
-    max_eta: float | None = Field(None, gt=0, description="largest |eta|")
-    max_isolation: float | None = Field(None, gt=0, description="largest relative isolation")
+    min_pt: Number = Field(0.0, ge=0, description="GeV")
+    max_eta: Number | None = Field(None, gt=0, description="largest |eta|")
+    max_isolation: Number | None = Field(None, gt=0, description="largest relative isolation")
 
 
 class JetCuts(_Part):
     """Which jets are kept, and which bit of the b-tag mask counts as a b-tag."""
 
-    min_pt: float = Field(0.0, ge=0, description="GeV")
-    max_eta: float | None = Field(None, gt=0, description="largest |eta|")
+    min_pt: Number = Field(0.0, ge=0, description="GeV")
+    max_eta: Number | None = Field(None, gt=0, description="largest |eta|")
     btag_bit: int = Field(0, ge=0, le=6, description="working point of the detector card")
 
 
@@ -65,7 +86,7 @@ class Objects(_Part):
     electrons: Cuts = Cuts()
     muons: Cuts = Cuts()
     photons: Cuts = Cuts()
-    overlap: float | None = Field(
+    overlap: Number | None = Field(
         None, gt=0, description="jets closer than this (delta R) to a kept lepton are dropped"
     )
 
@@ -74,7 +95,7 @@ class Matching(_Part):
     """How jets are matched to partons."""
 
     method: Literal["assignment", "unique", "closest"] = "assignment"
-    radius: float = Field(0.4, gt=0, description="largest delta R")
+    radius: Number = Field(0.4, gt=0, description="largest delta R")
 
 
 class BranchNames(_Part):
@@ -92,9 +113,9 @@ class BranchNames(_Part):
 class Splits(_Part):
     """Fractions of the events; they must sum to one."""
 
-    train: float = Field(0.8, ge=0, le=1)
-    validation: float = Field(0.1, ge=0, le=1)
-    test: float = Field(0.1, ge=0, le=1)
+    train: Number = Field(0.8, ge=0, le=1)
+    validation: Number = Field(0.1, ge=0, le=1)
+    test: Number = Field(0.1, ge=0, le=1)
 
     @model_validator(mode="after")
     def _whole(self) -> Splits:
@@ -127,16 +148,21 @@ class Recipe(_Part):
     def _stripped(cls, text: str) -> str:
         return text.strip()
 
-    @field_validator("select", mode="before")
+    _one_or_many = field_validator("select", mode="before")(_as_list)
+
+    @field_validator("name")
     @classmethod
-    def _one_or_many(cls, value: Any) -> Any:
-        return [value] if isinstance(value, str) else value
+    def _one_line(cls, name: str) -> str:
+        if not name.isprintable() or set(name) & set("`|"):
+            raise ValueError("use printable characters other than ` and |")
+        return name
 
     @field_validator("select")
     @classmethod
     def _parsed(cls, cuts: list[str]) -> list[str]:
         for cut in cuts:
-            parse(cut, NAMES)
+            if not parse(cut, NAMES, CONDITIONS).is_condition:
+                raise RecipeError(f"{cut!r} is a number, not a condition: compare it, like '>= 4'")
         return cuts
 
     @model_validator(mode="after")
@@ -160,7 +186,7 @@ def load_recipe(path: Path) -> Recipe:
     Raises :class:`RecipeError` with one line that names the file, the key and the nearest key.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError as error:
         raise RecipeError(f"{path}: no such recipe") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -168,6 +194,20 @@ def load_recipe(path: Path) -> Recipe:
     if not isinstance(content, dict):
         raise RecipeError(f"{path}: a recipe is a mapping with `name:` and `processes:`")
     return make_recipe(content, str(path))
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain YAML in which a key may stand once: a second one would silently win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Return the mapping. Raises if a key repeats."""
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} stands twice", node.start_mark
+                )
+        return super().construct_mapping(node, deep)
 
 
 def make_recipe(content: dict[str, Any], where: str) -> Recipe:

@@ -9,6 +9,7 @@ from topdata.errors import RecipeError
 from topdata.expressions import parse
 
 NAMES = frozenset({"n_jets", "met", "same_sign"})
+CONDITIONS = frozenset({"same_sign"})
 VALUES = {
     "n_jets": np.array([2, 4, 6], np.int32),
     "met": np.array([10.0, 120.0, 55.5]),
@@ -43,7 +44,7 @@ conditions = st.recursive(
 @settings(max_examples=300, deadline=None)
 @given(conditions)
 def test_means_what_python_means(text):
-    got = np.broadcast_to(parse(text, NAMES).mask(VALUES), (3,))
+    got = np.broadcast_to(parse(text, NAMES, CONDITIONS).mask(VALUES), (3,))
     for position in range(3):
         scope = {name: values[position].item() for name, values in VALUES.items()}
         assert got[position] == bool(eval(text, {}, scope)), (text, scope)
@@ -54,7 +55,7 @@ def test_means_what_python_means(text):
 def test_any_text_parses_or_is_refused_in_one_line(text):
     message = ""
     try:
-        parse(text, NAMES)
+        parse(text, NAMES, CONDITIONS)
     except RecipeError as error:
         message = str(error)
     assert "\n" not in message
@@ -73,6 +74,8 @@ def test_any_text_parses_or_is_refused_in_one_line(text):
         ("max(met)", "max() takes 2 arguments"),
         ("__import__('os')", "no quantity '__import__'"),
         ("and", "unexpected 'and'"),
+        ("n_jets and met > 5", "a number where a condition is needed: compare it"),
+        ("not met", "a number where a condition is needed"),
         ("(" * 80 + "met" + ")" * 80, "nested too deeply"),
         ("-" * 80 + "met", "nested too deeply"),
         ("not " * 80 + "met", "nested too deeply"),
@@ -80,7 +83,7 @@ def test_any_text_parses_or_is_refused_in_one_line(text):
 )
 def test_says_what_is_wrong(text, message):
     with pytest.raises(RecipeError) as caught:
-        parse(text, NAMES)
+        parse(text, NAMES, CONDITIONS)
     assert message in str(caught.value)
 
 
@@ -92,3 +95,12 @@ def test_small_integers_do_not_overflow():
 def test_comparison_with_nan_is_false():
     values = {"met": np.array([0.0, 1.0])}
     assert parse("met / met > 0", {"met"}).mask(values).tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "condition"),
+    [("n_jets", False), ("4", False), ("met / 2", False), ("same_sign", True), ("met > 1", True),
+     ("not (met > 1)", True), ("true", True), ("-n_jets", False), ("max(met, 1)", False)],
+)  # fmt: skip
+def test_knows_conditions_from_numbers(text, condition):
+    assert parse(text, NAMES, CONDITIONS).is_condition is condition

@@ -60,6 +60,25 @@ def test_batches_do_not_depend_on_their_size(demo_dataset):
     assert all(np.array_equal(small[name], large[name]) for name in small)
 
 
+def test_shuffled_batches_are_mixed_complete_and_repeatable(demo_dataset):
+    def keys(seed):
+        parts = list(topdata.batches(demo_dataset, split="train", batch_size=100, shuffle=seed))
+        return np.concatenate([b["source"] * 10_000 + b["event"] for b in parts]), parts
+
+    first, parts = keys(1)
+    assert all(len(set(b["process"].tolist())) == len(CLASSES) for b in parts[:-1])
+    assert np.array_equal(first, keys(1)[0])
+    assert not np.array_equal(first, keys(2)[0])
+    ordered = np.concatenate(
+        [b["source"] * 10_000 + b["event"] for b in topdata.batches(demo_dataset, split="train")]
+    )
+    assert sorted(first.tolist()) == sorted(ordered.tolist())
+
+
+def test_one_column_may_stand_alone(demo_dataset):
+    assert topdata.load(demo_dataset, columns="jets.pt").jets.fields == ["pt"]
+
+
 def test_drop_last(demo_dataset):
     batches = list(topdata.batches(demo_dataset, batch_size=1000, drop_last=True))
     assert {len(b["event"]) for b in batches} == {1000}

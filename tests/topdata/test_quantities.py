@@ -50,3 +50,16 @@ def test_slices_see_their_own_events(demo_dataset):
     whole, part = evaluate(table, NAMES), evaluate(table.slice(11, 9), NAMES)
     for name in NAMES:
         assert np.allclose(part[name], whole[name][11:20])
+
+
+def test_one_absurd_jet_stays_in_its_event(demo_dataset):
+    import pyarrow as pa
+
+    from topdata.schema.arrow import arrow_schema, build
+    from topdata.schema.fields import JETS
+
+    pt = np.array([50, 60, 1e30, 50, 60, 70], np.float32)
+    columns = {f.name: np.zeros(6, f.dtype) for f in JETS.fields} | {"pt": pt}
+    table = pa.table({"jets": build(JETS, (np.array([0, 2, 3, 6]), columns))})
+    assert arrow_schema().field("jets").type == table.schema.field("jets").type
+    assert evaluate(table, ["ht"])["ht"][[0, 2]].tolist() == [110, 180]

@@ -36,6 +36,16 @@ def broken(**changes):
             "cross_section: Input should be greater than 0 (given -1)",
         ),
         ({"processes": GOOD["processes"]}, "name: Field required"),
+        (broken(select="n_jets"), "r.yaml: 'n_jets' is a number, not a condition"),
+        (
+            broken(objects={"jets": {"min_pt": float("inf")}}),
+            "objects.jets.min_pt: Input should be",
+        ),
+        (
+            broken(processes=[{"name": "t", "files": ["f"], "cross_section": True}]),
+            "cross_section: a number is needed, not true or false",
+        ),
+        (broken(name="a\nb"), "name: use printable characters"),
     ],
 )
 def test_one_line_names_the_key(content, message):
@@ -52,6 +62,7 @@ def test_one_line_names_the_key(content, message):
         ("name: [unclosed", "not a readable YAML file"),
         ("name: !!python/object/apply:os.system [ls]", "not a readable YAML file"),
         ("\x00", "not a readable YAML file"),
+        ("name: d\nselect: met > 1\nselect: met > 2\n", "the key 'select' stands twice"),
     ],
 )
 def test_a_bad_file_is_one_line(tmp_path, text, message):
@@ -74,8 +85,10 @@ def test_yaml_numbers_like_5e_4_are_numbers(tmp_path):
     assert load_recipe(path).processes[0].cross_section == 3e-4
 
 
-def test_one_cut_may_stand_alone():
+def test_one_cut_or_file_may_stand_alone():
     assert make_recipe(broken(select="met > 3"), "r").select == ["met > 3"]
+    alone = make_recipe(broken(processes=[{"name": "tt", "files": "tt.root"}]), "r")
+    assert alone.processes[0].files == ["tt.root"]
 
 
 def test_only_what_shapes_events_enters_their_identity():

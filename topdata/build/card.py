@@ -35,7 +35,7 @@ def dataset_card(manifest: Manifest) -> str:
         description=manifest.description.strip(),
         schema_version=manifest.schema_version,
         level=manifest.level,
-        universal_usage=_UNIVERSAL_USAGE.replace("NAME", manifest.name) if universal else "",
+        universal_usage=_UNIVERSAL_USAGE if universal else "",
         objects=_objects(manifest),
         process_table=_process_table(manifest),
         cut_flow=_cut_flow(manifest),
@@ -54,7 +54,7 @@ def dataset_card(manifest: Manifest) -> str:
 
 
 _UNIVERSAL_USAGE = """
-slots = load_dataset("NAME", "universal", split="train")  # fixed-length arrays"""
+slots = load_dataset(dataset, "universal", split="train")  # fixed-length arrays, mixed classes"""
 
 
 def _metadata(manifest: Manifest) -> dict[str, Any]:
@@ -80,13 +80,13 @@ def _metadata(manifest: Manifest) -> dict[str, Any]:
                 "data_files": [{"split": s, "path": pattern} for s, pattern in patterns.items()],
             }
         )
-        size = sum(file.size for file in paths)
+        size, memory = (sum(getattr(f, of) for f in paths) for of in ("size", "memory"))
         splits = SplitDict()
         for split, count in counts.items():
-            of_split = [f.size for f in paths if f.path.startswith(f"{folder}/{split}-")]
+            of_split = [f.memory for f in paths if f.path.startswith(f"{folder}/{split}-")]
             splits.add(SplitInfo(split, num_bytes=sum(of_split), num_examples=count))
         infos[config] = DatasetInfo(
-            features=make(manifest.classes), splits=splits, download_size=size, dataset_size=size
+            features=make(manifest.classes), splits=splits, download_size=size, dataset_size=memory
         )
     data = DatasetCardData(
         pretty_name=manifest.name,
@@ -110,9 +110,10 @@ def _objects(manifest: Manifest) -> str:
     """Say in a sentence which objects are kept."""
     kept = manifest.recipe.get("objects", {})
     parts = [
-        f"{kind}: " + ", ".join(f"{key} {value}" for key, value in cuts.items())
+        f"{kind}: " + ", ".join(f"{key} {value}" for key, value in limits.items())
         for kind, cuts in kept.items()
         if isinstance(cuts, dict)
+        and (limits := {key: value for key, value in cuts.items() if key != "btag_bit"})
     ]
     if overlap := kept.get("overlap"):
         parts.append(f"no jet within delta R {overlap} of a kept lepton")
@@ -127,13 +128,15 @@ def _size_category(events: int) -> str:
 
 def markdown(header: list[str], rows: list[list[str]]) -> str:
     """Return a Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    lines = [header, ["---"] * len(header), *cells]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _process_table(manifest: Manifest) -> str:
     rows = [
         [
+            f"{index}",
             p.name,
             f"{p.cross_section:.6g} ({p.cross_section_from})",
             f"{p.ledger.read}",
@@ -143,9 +146,9 @@ def _process_table(manifest: Manifest) -> str:
             f"{p.efficiency:.4f}",
             f"{p.sum_weight:.6g}",
         ]
-        for p in manifest.processes
+        for index, p in enumerate(manifest.processes)
     ]
-    header = ["process", "cross-section, pb", "read", "cut", "quarantined", "written",
+    header = ["class", "process", "cross-section, pb", "read", "cut", "quarantined", "written",
               "efficiency", "selected, pb"]  # fmt: skip
     return markdown(header, rows)
 
@@ -183,10 +186,10 @@ def _quarantine(manifest: Manifest) -> str:
     if not manifest.quarantine:
         return "No event was lost to damage."
     rows = [
-        [manifest.sources[q.source].file, f"{q.start} to {q.stop}", f"{q.events}", q.reason]
+        [manifest.sources[q.source].file, q.where, f"{q.events or 'unknown'}", q.reason]
         for q in manifest.quarantine
     ]
-    return "Lost to damage:\n\n" + markdown(["file", "entries", "events", "reason"], rows)
+    return "Lost to damage:\n\n" + markdown(["file", "where", "events", "reason"], rows)
 
 
 def _universal_table() -> str:

@@ -19,7 +19,6 @@ from topdata.truth import Truth, match, no_truth, truth_of
 # What a shard adds later: its process, its source and the normalised weight.
 LATER = ("source", "process", "weight")
 PART_FIELDS: tuple[Field, ...] = tuple(f for f in EVENT if f.name not in LATER and not f.optional)
-ALL = "all"
 
 
 @dataclass(slots=True)
@@ -30,14 +29,27 @@ class Tally:
     written: int = 0
     sum_gen_weight: float = 0.0
     negative: int = 0
-    flow: dict[str, tuple[int, float]] = field(default_factory=dict)  # cut -> events, gen weight
-    unusable: list[tuple[int, int, int, str]] = field(default_factory=list)  # start, stop, n, why
+    # usable events, then those left after each cut: (events, sum of gen_weight)
+    flow: list[tuple[int, float]] = field(default_factory=list)
+    unusable: list[tuple[int, int, str]] = field(default_factory=list)  # start, stop, why
     dangling: int = 0
 
-    def passed(self, cut: str, gen_weight: Array) -> None:
-        """Count the events that are left after a cut."""
-        events, weight = self.flow.get(cut, (0, 0.0))
-        self.flow[cut] = (events + len(gen_weight), weight + float(gen_weight.sum()))
+    @property
+    def usable(self) -> int:
+        """Number of events that could be read and hold finite numbers."""
+        return self.flow[0][0] if self.flow else 0
+
+    @property
+    def lost(self) -> int:
+        """Number of events that could not be used."""
+        return sum(stop - start for start, stop, _ in self.unusable)
+
+    def passed(self, step: int, gen_weight: Array) -> None:
+        """Count the events that are left after a step of the selection; 0 is before any cut."""
+        if step == len(self.flow):
+            self.flow.append((0, 0.0))
+        events, weight = self.flow[step]
+        self.flow[step] = (events + len(gen_weight), weight + float(gen_weight.sum()))
 
 
 def convert(chunk: EventChunk, recipe: Recipe, tally: Tally) -> pa.Table:
@@ -49,9 +61,9 @@ def convert(chunk: EventChunk, recipe: Recipe, tally: Tally) -> pa.Table:
     jet_parton, lepton_parton = match(truth, chunk.jets, chunk.leptons, chunk.gen, recipe.matching)
     _fold_phi(chunk, truth)
     table = _table(chunk, truth, jet_parton, lepton_parton)
-    finite = _finite(chunk, truth, tally)
-    table = table.filter(pa.array(finite)) if not finite.all() else table
-    weight = chunk.gen_weight[finite]
+    usable = _usable(chunk, truth, tally)
+    table = table.filter(pa.array(usable)) if not usable.all() else table
+    weight = chunk.gen_weight[usable]
     tally.sum_gen_weight += float(weight.sum())
     tally.negative += int((weight < 0).sum())
     return _selected(table, weight, recipe, tally)
@@ -59,13 +71,13 @@ def convert(chunk: EventChunk, recipe: Recipe, tally: Tally) -> pa.Table:
 
 def _selected(table: pa.Table, weight: Array, recipe: Recipe, tally: Tally) -> pa.Table:
     """Apply the cuts in order."""
-    tally.passed(ALL, weight)
-    for text in recipe.select:
-        cut = expressions.parse(text, quantities.NAMES)
+    tally.passed(0, weight)
+    for step, text in enumerate(recipe.select, start=1):
+        cut = expressions.parse(text, quantities.NAMES, quantities.CONDITIONS)
         values = quantities.evaluate(table, cut.names, btag_bit=recipe.objects.jets.btag_bit)
         keep = np.broadcast_to(cut.mask(values), weight.shape)
         table, weight = table.filter(pa.array(keep)), weight[keep]
-        tally.passed(text, weight)
+        tally.passed(step, weight)
     tally.written += table.num_rows
     return table
 
@@ -100,19 +112,18 @@ def _fold_phi(chunk: EventChunk, truth: Truth) -> None:
             columns["phi"] = np.where(outside, wrap(phi.astype(np.float64)), phi).astype(np.float32)
 
 
-def _finite(chunk: EventChunk, truth: Truth, tally: Tally) -> Array:
-    """Tell which events have finite numbers only; count the others with the first reason."""
-    good = np.ones(len(chunk), np.bool_)
-    reasons: dict[int, str] = {}
+def _usable(chunk: EventChunk, truth: Truth, tally: Tally) -> Array:
+    """Tell which events have an undamaged record and finite numbers; tally the others."""
+    reasons: dict[int, str] = dict(chunk.gen.damaged) if chunk.gen is not None else {}
 
-    def check(bad: Array, what: str) -> None:
-        for position in bad[good[bad]].tolist():
+    def check(what: str, values: Array, event: Array | None = None) -> None:
+        bad = np.flatnonzero(~np.isfinite(values))
+        for position in (bad if event is None else event[bad]).tolist():
             reasons.setdefault(position, f"{what} is not finite")
-        good[bad] = False
 
-    check(np.flatnonzero(~np.isfinite(chunk.gen_weight)), "weight")
+    check("weight", chunk.gen_weight)
     for name, values in chunk.met.items():
-        check(np.flatnonzero(~np.isfinite(values)), f"met.{name}")
+        check(f"met.{name}", values)
     lists = {
         "jets": chunk.jets,
         "leptons": chunk.leptons,
@@ -123,11 +134,21 @@ def _finite(chunk: EventChunk, truth: Truth, tally: Tally) -> Array:
     }
     for where, rows in lists.items():
         for name, values in rows.columns.items():
-            if values.dtype == np.float32:
-                bad = np.flatnonzero(~np.isfinite(values))
-                if len(bad):
-                    check(rows.event[bad], f"{where}.{name}")
-    for position, reason in sorted(reasons.items()):
-        entry = int(chunk.event[position])
-        tally.unusable.append((entry, entry + 1, 1, reason))
-    return good
+            if values.dtype == np.float32 and not np.isfinite(values).all():
+                check(f"{where}.{name}", values, rows.event)
+    usable = np.ones(len(chunk), np.bool_)
+    usable[list(reasons)] = False
+    tally.unusable.extend(_ranges(chunk, reasons))
+    return usable
+
+
+def _ranges(chunk: EventChunk, reasons: dict[int, str]) -> list[tuple[int, int, str]]:
+    """Return (start, stop, reason) for neighbours with one reason, in entry numbers."""
+    ranges: list[tuple[int, int, str]] = []
+    for position in sorted(reasons):
+        entry, reason = int(chunk.event[position]), reasons[position]
+        if ranges and ranges[-1][1:] == (entry, reason):
+            ranges[-1] = (ranges[-1][0], entry + 1, reason)
+        else:
+            ranges.append((entry, entry + 1, reason))
+    return ranges

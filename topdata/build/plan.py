@@ -8,19 +8,22 @@ Finished jobs are found again by it.
 from __future__ import annotations
 
 import glob
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 import topdata
 from topdata.build.digest import Digests, file_digest, stamp
-from topdata.errors import InputError, RecipeError
+from topdata.errors import InputError, RecipeError, nearest
 from topdata.events import Branches, ReadOptions, SourceInfo
 from topdata.recipe import Process, Recipe
 from topdata.registry import reader_for
 from topdata.schema.fingerprint import dataset_fingerprint, digest
 
 JOB_ENTRIES = 50_000
+_SAME_PROCESS = 1.1  # cross-section estimates of one process differ less
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +102,15 @@ def _paths(process: Process, base: Path) -> list[str]:
             continue
         path = base / Path(pattern).expanduser()
         if path.exists():
-            matches = [str(path)]
-        elif matches := sorted(glob.glob(str(path), recursive=True)):
-            pass
-        else:
-            raise RecipeError(f"process {process.name!r}: no file matches {pattern!r} in {base}")
-        found.extend(matches)
+            found.append(str(path))
+            continue
+        inside = str(Path(pattern).expanduser())
+        matches = sorted(glob.glob(inside, root_dir=base, recursive=True))
+        if not matches:
+            raise RecipeError(
+                f"process {process.name!r}: no file matches {pattern!r} in {base}{_similar(path)}"
+            )
+        found.extend(str(base / match) for match in matches)
     if folder := next((f for f in found if "://" not in f and Path(f).is_dir()), None):
         raise RecipeError(f"process {process.name!r}: {folder} is a folder, name its files: "
                           f"{folder}/*.root")  # fmt: skip
@@ -112,6 +118,16 @@ def _paths(process: Process, base: Path) -> list[str]:
         if found.count(path_) > 1:
             raise RecipeError(f"process {process.name!r}: {path_} is named twice")
     return found
+
+
+def _similar(path: Path) -> str:
+    """Name the file that was probably meant, if there is one."""
+    try:
+        there = [entry.name for entry in path.parent.iterdir()]
+    except OSError:
+        return ""
+    text = nearest(path.name, there)
+    return text if "did you mean" in text else ""
 
 
 def _source(
@@ -156,6 +172,7 @@ def _cross_section(process: Process, sources: list[PlannedSource]) -> tuple[floa
     if process.cross_section is not None:
         return process.cross_section, "recipe"
     entries, total = 0, 0.0
+    given: dict[str, float] = {}
     for source in sources:
         if source.info.cross_section is None:
             if source.damage:
@@ -164,18 +181,33 @@ def _cross_section(process: Process, sources: list[PlannedSource]) -> tuple[floa
                 f"process {process.name!r}: {source.path} holds no usable cross-section, "
                 "add `cross_section:` in pb"
             )
+        given[source.path] = source.info.cross_section
         entries += source.info.entries
         total += source.info.cross_section * source.info.entries
+    low, high = (pick(given, key=given.__getitem__, default="") for pick in (min, max))
+    if given and given[high] > _SAME_PROCESS * given[low]:
+        raise RecipeError(
+            f"process {process.name!r}: {low} has {given[low]:.4g} pb and {high} {given[high]:.4g} "
+            "pb: different processes, or add `cross_section:` in pb"
+        )
     if not entries:
         raise RecipeError(f"process {process.name!r}: no cross-section, add `cross_section:` in pb")
     return total / entries, "file"
+
+
+def _code_digest() -> str:
+    """Return a digest of this package's source: a part made by other code is made again."""
+    digest_ = hashlib.sha256(topdata.__version__.encode())
+    for path in sorted(Path(str(files("topdata"))).rglob("*.py")):
+        digest_.update(path.read_bytes())
+    return digest_.hexdigest()
 
 
 def _jobs(recipe: Recipe, sources: list[PlannedSource]) -> Iterator[Job]:
     shared = {
         "recipe": recipe.per_process(),
         "schema": dataset_fingerprint(),
-        "code": topdata.__version__,
+        "code": _code_digest(),
     }
     for source in sources:
         for start in range(0, source.info.entries, JOB_ENTRIES):

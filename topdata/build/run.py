@@ -75,6 +75,7 @@ def build(
     no case is there a partial output.
     """
     told = progress or Silent()
+    output = output.resolve()  # an output that is a link is replaced where it leads
     require_free(output, overwrite=overwrite)
     planned = plan(recipe, base or Path(), skip_bad=skip_bad, progress=told.planning)
     try:
@@ -111,7 +112,7 @@ def _run(job: Job, stage: Stage, recipe: Recipe, threads: int, told: Progress) -
                 if isinstance(item, Damage):
                     lost = item.stop - item.start
                     tally.read += lost
-                    tally.unusable.append((item.start, item.stop, lost, item.reason))
+                    tally.unusable.append((item.start, item.stop, item.reason))
                     told.advance(lost)
                     continue
                 writer.write_table(convert(item, recipe, tally))
@@ -141,8 +142,8 @@ def _require_complete(tallies: list[Tally], planned: Plan, output: Path) -> None
     ]
     if not lost:
         return
-    job, (start, stop, _, reason) = lost[0]
-    events = sum(count for _, (_, _, count, _) in lost)
+    job, (start, stop, reason) = lost[0]
+    events = sum(tally.lost for tally in tallies)
     where = f"entry {start}" if stop == start + 1 else f"entries {start} to {stop - 1}"
     raise IncompleteError(
         f"{job.path}: {where}: {reason}; {events} of {planned.entries} events are lost, nothing "

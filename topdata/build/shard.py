@@ -45,6 +45,7 @@ class ShardWriter:
         self._n_pending = 0
         self._writer: pq.ParquetWriter | None = None
         self._rows = 0  # in the open shard
+        self._memory = 0
 
     def write(self, table: pa.Table) -> None:
         """Add rows."""
@@ -79,6 +80,7 @@ class ShardWriter:
             self._writer = self._open()
         self._writer.write_table(group.combine_chunks(), row_group_size=ROW_GROUP)
         self._rows += rows
+        self._memory += group.nbytes
         if self._rows >= SHARD_ROWS:
             self._close_shard()
 
@@ -107,8 +109,8 @@ class ShardWriter:
         self._writer.close()
         self._writer = None
         path = self._path
-        self.files.append(described(self._root, path, self._rows))
-        self._rows = 0
+        self.files.append(described(self._root, path, self._rows, self._memory))
+        self._rows = self._memory = 0
 
     def _abandon(self) -> None:
         """Drop the open shard after an error; closing may fail too (a full disk)."""
@@ -119,13 +121,17 @@ class ShardWriter:
             self._path.unlink(missing_ok=True)
 
 
-def described(root: Path, path: Path, rows: int) -> DataFile:
+def described(root: Path, path: Path, rows: int, memory: int) -> DataFile:
     """Sync a finished file and return its entry for the manifest."""
     with open(path, "rb") as stream:
         os.fsync(stream.fileno())
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     return DataFile(
-        path=path.relative_to(root).as_posix(), rows=rows, size=path.stat().st_size, sha256=sha256
+        path=path.relative_to(root).as_posix(),
+        rows=rows,
+        size=path.stat().st_size,
+        memory=memory,
+        sha256=sha256,
     )
 
 

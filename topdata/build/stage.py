@@ -20,7 +20,7 @@ import pyarrow as pa
 from topdata.build.chain import Tally
 from topdata.build.plan import Job
 from topdata.errors import OutputError
-from topdata.manifest import FILE_NAME
+from topdata.manifest import FILE_NAME, read_manifest
 
 _LOCK = "lock"
 
@@ -44,8 +44,8 @@ class Stage:
         if not (note.exists() and self.part(job).exists()):
             return None
         content = json.loads(note.read_text(encoding="utf-8"))
-        content["flow"] = {cut: tuple(value) for cut, value in content["flow"].items()}
-        content["unusable"] = [tuple(value) for value in content["unusable"]]
+        for name in ("flow", "unusable"):
+            content[name] = [tuple(value) for value in content[name]]
         return Tally(**content)
 
     def finish(self, job: Job, tally: Tally) -> None:
@@ -77,10 +77,15 @@ class Stage:
             if path.is_dir():
                 _sync_folder(path)
         _sync_folder(self.dataset)
+        old = self.root / "replaced"
         if overwrite and self.output.exists():
-            old = self.root / "replaced"
             os.rename(self.output, old)
-        os.rename(self.dataset, self.output)
+        try:
+            os.rename(self.dataset, self.output)
+        except OSError:
+            if old.exists():
+                os.rename(old, self.output)
+            raise
         _sync_folder(self.output.parent)
         shutil.rmtree(self.root)
 
@@ -103,6 +108,9 @@ def open_stage(output: Path, *, overwrite: bool) -> Iterator[Stage]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise OutputError(f"{output}: another build is writing it") from error
+        if not os.path.samestat(os.fstat(lock.fileno()), _status(stage.root / _LOCK)):
+            raise OutputError(f"{output}: another build has just finished")
+        require_free(output, overwrite=overwrite)
         shutil.rmtree(stage.dataset, ignore_errors=True)
         stage.dataset.mkdir()
         yield stage
@@ -116,6 +124,12 @@ def require_free(output: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{output}: exists already, choose another name or add --overwrite")
     if not (output / FILE_NAME).is_file():
         raise OutputError(f"{output}: not a topdata dataset, it will not be overwritten")
+    ours = {FILE_NAME, "README.md", *(file.path for file in read_manifest(output).files)}
+    for path in sorted(output.rglob("*")):
+        if not path.is_dir() and path.relative_to(output).as_posix() not in ours:
+            raise OutputError(
+                f"{path}: is no file of the dataset, move it away or choose another output"
+            )
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -126,6 +140,13 @@ def write_whole(path: Path, content: bytes) -> None:
         stream.flush()
         _sync(stream.fileno())
     os.replace(beside, path)
+
+
+def _status(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return os.stat_result((0,) * 10)
 
 
 def _sync(descriptor: int) -> None:

@@ -1,25 +1,21 @@
 """The fixed-slot configuration, written from the finished shards.
 
-Its rows are shuffled over processes, because a stream should not come sorted by class: each
-block takes a random share of every process in proportion to what is left of it. The order
-depends on the counts alone, so a rebuild gives the same bytes.
+Its rows are mixed over processes with a fixed seed, so a rebuild gives the same bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from topdata.build.shard import ShardWriter
+from topdata.interleave import interleaved
 from topdata.manifest import DataFile
 from topdata.schema.arrow import UNIVERSAL_COUNTS, universal_features
 from topdata.views import universal
 
-_BLOCK = 20_000
 _SEED = 20_251_124
 
 
@@ -34,7 +30,8 @@ def write_universal(
         if not any(by_process):
             continue
         with ShardWriter(root, f"universal/{split}", schema) as writer:
-            for table in _interleaved(root, by_process):
+            streams = [[(root / f.path, f.rows) for f in files] for files in by_process]
+            for table in interleaved(streams, _SEED):
                 writer.write(fixed_slots(table, schema, btag_bit))
         written.extend(writer.files)
     return written
@@ -64,40 +61,3 @@ def _array2d(kind: pa.ExtensionType, values: np.ndarray) -> pa.ExtensionArray:
     )
     outer = pa.ListArray.from_arrays(pa.array(np.arange(0, n * rows + 1, rows), pa.int32()), inner)
     return pa.ExtensionArray.from_storage(kind, outer)
-
-
-def _interleaved(root: Path, by_process: list[list[DataFile]]) -> Iterator[pa.Table]:
-    left = np.array([sum(file.rows for file in files) for files in by_process])
-    streams = [_Rows(root, files) for files in by_process]
-    random = np.random.Generator(np.random.PCG64(_SEED))
-    while left.sum():
-        size = int(min(_BLOCK, left.sum()))
-        share = random.multivariate_hypergeometric(left, size, method="marginals")
-        block = pa.concat_tables(
-            [stream.take(int(n)) for stream, n in zip(streams, share, strict=True) if n]
-        )
-        left -= share
-        yield block.take(pa.array(random.permutation(size))).combine_chunks()
-
-
-class _Rows:
-    """The rows of some shards in order, a few at a time."""
-
-    def __init__(self, root: Path, files: list[DataFile]) -> None:
-        self._batches = (
-            pa.Table.from_batches([batch])
-            for file in files
-            for batch in pq.ParquetFile(root / file.path).iter_batches(_BLOCK)
-        )
-        self._rest: pa.Table | None = None
-
-    def take(self, n: int) -> pa.Table:
-        parts: list[pa.Table] = []
-        while n:
-            if self._rest is None or not self._rest.num_rows:
-                self._rest = next(self._batches)
-            part = self._rest.slice(0, n)
-            self._rest = self._rest.slice(part.num_rows)
-            parts.append(part)
-            n -= part.num_rows
-        return pa.concat_tables(parts)

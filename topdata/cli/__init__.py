@@ -15,7 +15,7 @@ from topdata import __version__
 from topdata.cli.build import build
 from topdata.cli.inspect import inspect
 from topdata.cli.schema import schema
-from topdata.errors import TopdataError
+from topdata.errors import TopdataError, one_line
 
 app = typer.Typer(
     name="topdata",
@@ -53,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except TopdataError as error:
         print(f"topdata: {error}", file=sys.stderr)
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print("topdata: interrupted; the same command goes on from here", file=sys.stderr)
-        raise SystemExit(130) from None
+    except OSError as error:  # a disk, a right or a network: the user's to mend, like a bad file
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"topdata: {where}{error.strerror or one_line(error)}", file=sys.stderr)
+        raise SystemExit(2) from None

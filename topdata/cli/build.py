@@ -64,16 +64,20 @@ def build(
         "no_truth": no_truth or None,
     }
     recipe, base = _recipe(inputs, output, {k: v for k, v in quick.items() if v is not None})
-    with Bar() as bar:
-        manifest = build_dataset(
-            recipe,
-            output,
-            base=base,
-            skip_bad=skip_bad,
-            overwrite=overwrite,
-            threads=threads,
-            progress=bar,
-        )
+    try:
+        with Bar() as bar:
+            manifest = build_dataset(
+                recipe,
+                output,
+                base=base,
+                skip_bad=skip_bad,
+                overwrite=overwrite,
+                threads=threads,
+                progress=bar,
+            )
+    except KeyboardInterrupt:
+        typer.echo("topdata: interrupted; the same command goes on from here", err=True)
+        raise typer.Exit(130) from None
     if as_json:
         typer.echo(manifest.to_json())
     else:
@@ -119,6 +123,10 @@ def _summary(manifest: Manifest, output: Path) -> None:
         f"{total.read} read = {total.written} written + {total.cut} cut + "
         f"{total.quarantined} quarantined"
     )
+    for source in manifest.sources:
+        for note in source.notes:
+            out.print(f"note: {source.file}: {note}", soft_wrap=True)
     for lost in manifest.quarantine:
-        out.print(f"lost: {manifest.sources[lost.source].file}: {lost.reason}", soft_wrap=True)
+        file = manifest.sources[lost.source].file
+        out.print(f"lost: {file}: {lost.where}: {lost.reason}", soft_wrap=True)
     out.print(f"dataset {manifest.name!r} is in {output}: {splits(manifest)}", soft_wrap=True)

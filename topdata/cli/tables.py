@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -12,9 +14,9 @@ _PIPE_WIDTH = 120  # where there is no terminal to measure
 
 
 def console() -> Console:
-    """Return a console for standard output; nothing is cut short when it is a pipe."""
-    ready = Console()
-    return ready if ready.is_terminal else Console(width=_PIPE_WIDTH)
+    """Return a console for standard output: no markup in names, nothing cut short in a pipe."""
+    width = None if sys.stdout.isatty() else _PIPE_WIDTH
+    return Console(width=width, markup=False, emoji=False, highlight=False)
 
 
 def yields(manifest: Manifest) -> Table:

@@ -122,6 +122,8 @@ def universal_features(classes: list[str]) -> Any:
 UNIVERSAL_COUNTS = ("jets", "btags", "leptons", "photons")
 
 UNIVERSAL_DOCS = {
+    "event, source, process, n_tops, weight": "as in the event record",
+    "n_jets, n_btags, n_leptons, n_photons": "objects of the event, also those without a slot",
     "objects": f"[{slots.N_SLOTS}, {len(slots.FEATURES)}] per slot "
     f"{', '.join(slots.FEATURE_NAMES)}; zeros where empty",
     "type": f"[{slots.N_SLOTS}] " + ", ".join(f"{int(t)} {t.name.lower()}" for t in ObjectType),

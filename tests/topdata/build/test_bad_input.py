@@ -134,9 +134,9 @@ def test_numbers_that_are_not_finite(refused, topdata, delphes, tmp_path):
     assert ran.code == 0, ran.err
     assert "5 read = 3 written + 0 cut + 2 quarantined" in ran.out
     manifest = __import__("topdata").info(tmp_path / "out")
-    assert [(q.start, q.reason) for q in manifest.quarantine] == [
-        (2, "jets.pt is not finite"),
-        (4, "leptons.eta is not finite"),
+    assert [(q.ranges, q.reason) for q in manifest.quarantine] == [
+        ([(2, 3)], "jets.pt is not finite"),
+        ([(4, 5)], "leptons.eta is not finite"),
     ]
     assert manifest.processes[0].sum_weight == pytest.approx(1, rel=1e-9)
 
@@ -159,6 +159,38 @@ def test_a_damaged_basket(refused, topdata, demo, tmp_path):
     total = __import__("topdata").info(tmp_path / "out").total
     assert (total.read, total.quarantined) == (800, stop - start)
     assert total.closes
+
+
+def test_a_damaged_basket_of_a_rarely_read_leaf(refused, topdata, demo, tmp_path):
+    file = tmp_path / "damaged.root"
+    start, stop = spoiled(demo / "ttdm.root", file, "Particle/Particle.Status", 0)
+    line = refused(file, *QUICK)
+    assert f"damaged.root: entries {start} to {stop - 1}: Particle.Status is damaged" in line
+    ran = topdata("build", file, "-o", tmp_path / "out", *QUICK, "--skip-bad")
+    assert ran.code == 0, ran.err
+    assert f"500 read = {500 - stop} written + 0 cut + {stop} quarantined" in ran.out
+
+
+def test_a_mistyped_file(refused, demo):
+    assert "did you mean 'tttt.root'" in refused(demo / "ttttt.root", *QUICK)
+
+
+def test_names_are_not_markup(topdata, demo, tmp_path):
+    ran = topdata("build", demo / "ttt.root", "-o", tmp_path / "o[/v1][red]", *QUICK)
+    assert ran.code == 0, ran.err
+    assert "o[/v1][red]" in ran.out
+    shutil.copy(demo / "ttt.root", tmp_path / "w[bold].root")
+    assert "w[bold].root" in topdata("inspect", tmp_path / "w[bold].root").out
+
+
+def test_a_folder_without_rights(topdata, demo, tmp_path, monkeypatch):
+    def denied(self, *args, **kwargs):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr("pathlib.Path.is_symlink", denied)
+    ran = topdata("build", demo / "ttt.root", "-o", tmp_path / "out", *QUICK)
+    assert ran.code == 2
+    assert ran.err == f"topdata: {tmp_path / 'out'}: Permission denied\n"
 
 
 def test_an_unreadable_file_can_be_left_out(topdata, demo, tmp_path):

@@ -13,7 +13,7 @@ import yaml
 import topdata
 from topdata.build import build, run
 from topdata.build.split import assign, uniform
-from topdata.errors import OutputError
+from topdata.errors import IncompleteError, InputError, OutputError, RecipeError
 from topdata.recipe import load_recipe, make_recipe
 from topdata.schema import dataset_fingerprint, view_fingerprint
 
@@ -77,17 +77,36 @@ def test_the_working_point_of_a_cut_is_the_recipes(delphes, build_files):
     assert manifest.view_fingerprint == view_fingerprint(1)
 
 
-def test_no_event_passes(demo, build_files):
-    manifest = build_files(demo / "ttt.root", select="n_jets > 99")
-    assert manifest.total.model_dump() == {
-        "read": 300, "written": 0, "cut": 300, "quarantined": 0,
-    }  # fmt: skip
-    assert manifest.files == []
+def test_no_event_is_left(demo, delphes, build_files, tmp_path):
+    with pytest.raises(IncompleteError, match="no event is left: 300 read, 300 cut"):
+        build_files(demo / "ttt.root", select="n_jets > 99")
+    with pytest.raises(IncompleteError, match="no event is left: 0 read"):
+        build_files(delphes / "empty_tree.root")
+    assert not (tmp_path / "out").exists()
 
 
-def test_an_empty_tree_is_an_empty_dataset(delphes, build_files):
-    manifest = build_files(delphes / "empty_tree.root")
-    assert manifest.total.read == 0
+def test_an_empty_process_beside_another(demo, tmp_path):
+    recipe = make_recipe(
+        {
+            "name": "d",
+            "select": "n_jets >= 10",
+            "universal": True,
+            "processes": [
+                {"name": n, "files": [str(demo / f"{n}.root")], "cross_section": 1.0}
+                for n in ("wjj", "tttt")
+            ],
+        },
+        "t",
+    )
+    manifest = build(recipe, tmp_path / "out")
+    assert manifest.processes[0].ledger.written == 0
+    assert manifest.processes[1].ledger.written > 0
+
+
+def test_a_cut_that_stands_twice_is_counted_twice(demo, build_files):
+    manifest = build_files(demo / "tttt.root", select=["n_jets >= 8", "n_jets >= 8"])
+    _, first, second = manifest.processes[0].cut_flow
+    assert first.events == second.events == manifest.total.written
 
 
 def test_without_a_record_there_is_no_truth(demo, build_files):
@@ -254,6 +273,31 @@ def test_output_that_exists_is_left_alone(demo, build_files, tmp_path):
     assert (tmp_path / "out" / "precious").read_text() == "x"
 
 
+def test_overwrite_keeps_what_is_not_ours(demo, build_files, tmp_path):
+    build_files(demo / "ttt.root")
+    (tmp_path / "out" / ".git").mkdir()
+    (tmp_path / "out" / ".git" / "config").write_text("x")
+    process = {"name": "q", "files": [str(demo / "ttt.root")], "cross_section": 1}
+    with pytest.raises(OutputError, match="is no file of the dataset"):
+        build(
+            make_recipe({"name": "e", "processes": [process]}, "t"),
+            tmp_path / "out",
+            overwrite=True,
+        )
+    assert (tmp_path / "out" / ".git" / "config").exists()
+
+
+def test_overwrite_through_a_link(demo, build_files, tmp_path):
+    build_files(demo / "ttt.root")
+    (tmp_path / "link").symlink_to(tmp_path / "out")
+    process = {"name": "q", "files": [str(demo / "ttt.root")], "cross_section": 1}
+    build(
+        make_recipe({"name": "e", "processes": [process]}, "t"), tmp_path / "link", overwrite=True
+    )
+    assert (tmp_path / "link").is_symlink()
+    assert topdata.info(tmp_path / "out").classes == ["q"]
+
+
 def test_overwrite_replaces_a_dataset(demo, build_files, tmp_path):
     build_files(demo / "ttt.root")
     recipe = make_recipe(
@@ -339,3 +383,40 @@ def test_no_private_folder_in_the_dataset(demo_dataset, pytestconfig):
 def test_copies_of_a_dataset_load(demo_dataset, tmp_path):
     shutil.copytree(demo_dataset, tmp_path / "moved")
     assert len(topdata.load(tmp_path / "moved")) == topdata.info(demo_dataset).total.written
+
+
+def test_files_of_one_name_stay_distinct(demo, tmp_path):
+    for folder, name in (("run1", "ttt"), ("run2", "tt")):
+        (tmp_path / "[in]" / folder).mkdir(parents=True)
+        shutil.copy(demo / f"{name}.root", tmp_path / "[in]" / folder / "events.root")
+    recipe = make_recipe(
+        {
+            "name": "d",
+            "processes": [{"name": "p", "files": "run*/events.root", "cross_section": 1}],
+        },
+        "t",
+    )
+    manifest = build(recipe, tmp_path / "out", base=tmp_path / "[in]")
+    assert [s.file for s in manifest.sources] == ["run1/events.root", "run2/events.root"]
+    assert manifest.recipe["processes"][0]["files"] == ["run1/events.root", "run2/events.root"]
+    assert any("mean weight" in note for note in manifest.sources[1].notes)
+
+
+def test_files_of_different_cross_sections_are_no_process(demo, build_files):
+    with pytest.raises(RecipeError, match="different processes"):
+        build_files(demo / "ttt.root", demo / "tttt.root", cross_section=None)
+
+
+def test_without_truth_the_manifest_says_so(demo, build_files):
+    manifest = build_files(demo / "ttt.root", truth=False)
+    assert not manifest.sources[0].truth
+    assert "generator record left unread: no truth" in manifest.sources[0].notes
+
+
+def test_a_manifest_cannot_lead_out_of_its_folder(demo_dataset, tmp_path):
+    content = json.loads((demo_dataset / "topdata.json").read_text())
+    for path in ("../other/x.parquet", "/etc/x.parquet", "data/../../x.parquet", ""):
+        content["files"][0]["path"] = path
+        (tmp_path / "topdata.json").write_text(json.dumps(content))
+        with pytest.raises(InputError):
+            topdata.info(tmp_path)

@@ -15,7 +15,6 @@ from topdata.events import Array, Branches, Jagged, empty, offsets_of
 from topdata.readers.delphes.tree import DelphesTree
 from topdata.schema.codes import ELECTRON_MASS, MUON_MASS
 
-NO_LINK = -1
 _MASK24 = 0xFFFFFF  # ROOT keeps the process number in the top byte of an object's id
 
 
@@ -35,13 +34,13 @@ class Layout:
     def of(cls, tree: DelphesTree, chosen: Branches) -> Layout:
         """Find every collection. Raises ``InputError`` for a chosen one that is not there."""
         return cls(
-            jets=tree.find(chosen.jets, "Jet"),
-            electrons=tree.find(chosen.electrons, "Electron"),
-            muons=tree.find(chosen.muons, "Muon"),
-            photons=tree.find(chosen.photons, "Photon"),
-            met=tree.find(chosen.met, "MissingET"),
-            particles=tree.find(chosen.particles, "Particle"),
-            weight=tree.find(chosen.weight, "Event"),
+            jets=tree.find(chosen.jets, "Jet", "Jet"),
+            electrons=tree.find(chosen.electrons, "Electron", "Electron"),
+            muons=tree.find(chosen.muons, "Muon", "Muon"),
+            photons=tree.find(chosen.photons, "Photon", "Photon"),
+            met=tree.find(chosen.met, "MissingET", "MissingET"),
+            particles=tree.find(chosen.particles, "Particle", "GenParticle"),
+            weight=tree.find(chosen.weight, "Event", ""),
         )
 
     @property
@@ -56,12 +55,26 @@ class Collections:
     def __init__(self, tree: DelphesTree, layout: Layout) -> None:
         self.tree = tree
         self.layout = layout
-        self.absent: set[str] = set()  # leaves that a collection of this file lacks
 
-    def _leaf(self, name: str, leaf: str, start: int, stop: int, like: Array | None) -> Array:
+    def absent(self) -> list[str]:
+        """Return the leaves that this file's collections lack, as ``Jet.TauTag``."""
+        wanted = (
+            (self.layout.jets, _JET_LEAVES),
+            (self.layout.electrons, _LEPTON_LEAVES),
+            (self.layout.muons, _LEPTON_LEAVES),
+            (self.layout.photons, _PHOTON_LEAVES),
+        )
+        return [
+            f"{name}.{leaf}"
+            for name, leaves in wanted
+            if name is not None
+            for leaf, _ in leaves.values()
+            if not self.tree.has(name, leaf)
+        ]
+
+    def _leaf(self, name: str, leaf: str, start: int, stop: int, like: Array) -> Array:
         """Read a leaf; where it is absent, zeros like another column of the collection."""
-        if like is not None and not self.tree.has(name, leaf):
-            self.absent.add(f"{name}.{leaf}")
+        if not self.tree.has(name, leaf):
             return np.zeros(len(like), np.float32)
         return self.tree.read(name, leaf, start, stop)[1]
 
@@ -77,11 +90,16 @@ class Collections:
         }
         return Jagged(
             offsets.astype(np.int64),
-            {column: _narrow(columns[column], dtype) for column, (_, dtype) in leaves.items()},
+            {
+                column: _bits(columns[column])
+                if column.endswith("tag")
+                else _narrow(columns[column], dtype)
+                for column, (_, dtype) in leaves.items()
+            },
         )
 
     def jets(self, start: int, stop: int) -> Jagged:
-        """Return pt, eta, phi, mass, btag, tautag, flavor, charge."""
+        """Return pt, eta, phi, mass, btag, tautag, flavor, charge; tags keep seven bits."""
         return self._objects(self.layout.jets, _JET_LEAVES, start, stop)
 
     def photons(self, start: int, stop: int) -> Jagged:
@@ -157,6 +175,11 @@ _PHOTON_LEAVES: dict[str, tuple[str, type]] = {
     "phi": ("Phi", np.float32),
     "isolation": ("IsolationVar", np.float32),
 }
+
+
+def _bits(mask: Array) -> Array:
+    """Keep the seven lowest working points of a bit mask, which is what an int8 holds."""
+    return (mask.astype(np.int64) & 0x7F).astype(np.int8)
 
 
 def _narrow(values: Array, dtype: type) -> Array:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import pairwise
 from typing import ClassVar
 
@@ -19,7 +18,6 @@ from topdata.readers.delphes.tree import DelphesTree
 # of one worker: a full record has about 1,600 particles an event and ten 4-byte leaves.
 _EVENTS = 5000
 _PARTICLES = 1_500_000
-_ALWAYS_NEEDED = ("m1", "is_pileup", "pt", "eta", "phi", "mass")
 
 
 class DelphesReader:
@@ -63,7 +61,11 @@ class DelphesReader:
             notes.append("no generator record: no truth")
         if len(self._tree.cycles) > 1:
             notes.append(f"{len(self._tree.cycles)} cycles of the tree: the highest is read")
-        notes.extend(f"no leaf {leaf}: zero" for leaf in sorted(self._collections.absent))
+        if self._layout.has_record and not self._truth:
+            notes.append("generator record left unread: no truth")
+        notes.extend(f"no leaf {leaf}: zero" for leaf in self._collections.absent())
+        cross_section, more = self._cross_section()
+        notes.extend(more)
         versions = [
             f"{name} {version}"
             for name in ("Jet", "GenParticle", "Electron")
@@ -73,30 +75,33 @@ class DelphesReader:
             format=self.format,
             entries=self._tree.entries,
             collections=self._tree.collections,
-            truth=self._layout.has_record,
-            cross_section=self._cross_section(),
+            truth=self._truth,
+            cross_section=cross_section,
             generator=f"Delphes, classes {', '.join(versions)}" if versions else "Delphes",
             notes=tuple(notes),
         )
 
-    def _cross_section(self) -> float | None:
-        """Return ``Event.CrossSection`` of the last entry in pb if it can be believed.
+    def _cross_section(self) -> tuple[float | None, list[str]]:
+        """Return ``Event.CrossSection`` of the last entry in pb if it can be believed, and notes.
 
-        Only HepMC input sets it, and its estimate improves from event to event; other readers
-        leave the memory as it was, so it must be positive and agree over the last entries.
+        HepMC input sets it, and its estimate improves from event to event. In an ``LHEFEvent`` it
+        is the constant 1 of the class, elsewhere memory as it was: so it must be of a
+        ``HepMCEvent``, positive and agree over the last entries.
         """
         tree, name = self._tree, self._layout.weight
         if name is None or not tree.entries or not tree.has(name, "CrossSection"):
-            return None
+            return None, []
+        if tree.collections[name] != "HepMCEvent":
+            return None, []
         first = max(0, tree.entries - 100)
         try:
             values = tree.read(name, "CrossSection", first, tree.entries)[1].astype(np.float64)
-        except DamagedError:
-            return None
+        except DamagedError as error:
+            return None, [f"no cross-section: {error}"]
         if not len(values) or not np.isfinite(values).all() or values.min() < 1e-12:
-            return None
+            return None, []
         last = float(values[-1])
-        return last if np.ptp(values) <= 0.2 * last else None
+        return (last if np.ptp(values) <= 0.2 * last else None), []
 
     def chunks(self, start: int, stop: int) -> Iterator[EventChunk | Damage]:
         """Yield the events of [start, stop) in order; unreadable baskets come as damage."""
@@ -104,7 +109,7 @@ class DelphesReader:
         for first, last in pairwise(self._ranges(start, stop)):
             for item in self._salvage(first, last):
                 if isinstance(item, Damage):
-                    lost = replace(lost or item, stop=item.stop)
+                    lost = _joined(lost, item)
                     continue
                 if lost is not None:
                     yield lost
@@ -152,8 +157,6 @@ class DelphesReader:
             if self._pile_up is None:
                 self._pile_up = has_pile_up(self._tree, name)
             record = gen_record(self._tree, name, start, stop, pile_up=self._pile_up)
-            for column in _ALWAYS_NEEDED:
-                record.column(column)  # damage must show here
             gen = resolve(record, leptons)
         del leptons.columns["ref"]
         leptons.columns["gen"] = gen
@@ -170,3 +173,12 @@ class DelphesReader:
     def close(self) -> None:
         """Close the file."""
         self._tree.close()
+
+
+def _joined(lost: Damage | None, more: Damage) -> Damage:
+    """Return one damage for two neighbours, with the reasons of both."""
+    if lost is None:
+        return more
+    known = more.reason in lost.reason
+    reason = lost.reason if known else f"{lost.reason}; {more.reason}"
+    return Damage(lost.start, more.stop, reason[:300])

@@ -7,8 +7,11 @@ where they need not run from 1 to n: a reference is looked up, never used as an 
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
+from topdata.errors import DamagedError
 from topdata.events import Array, GenRecord, Jagged, expand
 from topdata.kinematics import delta_r2
 from topdata.readers.delphes.tree import DelphesTree
@@ -26,33 +29,58 @@ _LEAVES = {
     "mass": "Mass",
     "unique_id": "fUniqueID",
 }
+NEEDED = ("m1", "pt", "eta", "phi", "mass")
 _ID_BITS = 24
 _PILE_UP_EVENTS = 50
 _MASK24 = (1 << _ID_BITS) - 1
 
 
 def gen_record(tree: DelphesTree, name: str, start: int, stop: int, *, pile_up: bool) -> GenRecord:
-    """Return the record of an entry range; its columns are read when they are asked for."""
+    """Return the record of an entry range; what is rarely needed is read when it is asked for."""
     offsets, pid = tree.read(name, "PID", start, stop)
+    always = {"pid": pid}
+    for column in NEEDED:  # damage here fails the range, which its reader then cuts up
+        always[column] = tree.read(name, _LEAVES[column], start, stop)[1]
+    if pile_up:
+        always["is_pileup"] = tree.read(name, "IsPU", start, stop)[1] != 0
+    else:
+        always["is_pileup"] = np.zeros(len(pid), np.bool_)
 
     def read(column: str) -> Array:
-        if column == "pid":
-            return pid
-        if column == "is_pileup":
-            if not pile_up:
-                return np.zeros(len(pid), np.bool_)
-            return np.asarray(tree.read(name, "IsPU", start, stop)[1] != 0)
+        if column in always:
+            return always[column]
         if not tree.has(name, _LEAVES[column]):
             return np.full(len(pid), -1, np.int32)
-        return tree.read(name, _LEAVES[column], start, stop)[1]
+        try:
+            return tree.read(name, _LEAVES[column], start, stop)[1]
+        except DamagedError:
+            return _readable(tree, name, _LEAVES[column], start, stop, record)
 
-    return GenRecord(offsets.astype(np.int64), read)
+    record = GenRecord(offsets.astype(np.int64), read)
+    return record
+
+
+def _readable(
+    tree: DelphesTree, name: str, leaf: str, start: int, stop: int, record: GenRecord
+) -> Array:
+    """Read a leaf basket by basket; where that fails, fill in -1 and mark the events."""
+    values = np.full(len(record), -1, np.int32)
+    for first, last in pairwise(tree.basket_edges(start, stop).tolist()):
+        rows = slice(record.offsets[first - start], record.offsets[last - start])
+        try:
+            values[rows] = tree.read(name, leaf, first, last)[1]
+        except DamagedError as error:
+            record.damaged |= {event - start: str(error) for event in range(first, last)}
+    return values
 
 
 def has_pile_up(tree: DelphesTree, name: str) -> bool:
     """Tell whether a file has pile-up: all of its events have, so the first ones decide."""
     stop = min(tree.entries, _PILE_UP_EVENTS)
-    return tree.has(name, "IsPU") and bool(tree.read(name, "IsPU", 0, stop)[1].any())
+    try:
+        return tree.has(name, "IsPU") and bool(tree.read(name, "IsPU", 0, stop)[1].any())
+    except DamagedError:
+        return True  # the range that holds the damage will say so
 
 
 def resolve(record: GenRecord, leptons: Jagged) -> Array:

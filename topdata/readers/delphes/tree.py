@@ -101,14 +101,17 @@ class DelphesTree:
             return None
         return max(versions) if versions else None
 
-    def find(self, chosen: str | None, default: str) -> str | None:
+    def find(self, chosen: str | None, default: str, kind: str) -> str | None:
         """Return the collection to read, or ``None`` where the default one is absent.
 
-        A collection that the user named must be there.
+        A collection that the user named must be there, and of the class ``kind``.
         """
         if chosen is None:
             return default if default in self.collections else None
         if chosen in self.collections:
+            found = self.collections[chosen]
+            if kind and found and found != kind:
+                raise InputError(f"{self.path}: {chosen!r} holds {found}, not {kind}")
             return chosen
         raise InputError(
             f"{self.path}: no collection {chosen!r}{nearest(chosen, self.collections)}"
