@@ -144,7 +144,7 @@ class EventChunk:
     ``jets`` has pt, eta, phi, mass, btag, tautag, flavor, charge; ``leptons`` has pt, eta, phi,
     mass, charge, pdg_id, isolation and ``gen`` (index into the generator record: -1 the
     simulation gives no link, -2 the link points to nothing); ``photons`` has pt, eta, phi,
-    isolation. GeV, radians.
+    isolation. At parton level ``jets`` has ``gen`` too. GeV, radians.
     """
 
     event: Array  # int64 [n], entry number in the source
@@ -154,6 +154,8 @@ class EventChunk:
     leptons: Jagged
     photons: Jagged
     gen: GenRecord | None = None
+    undecayed: tuple[int, ...] = ()  # |PDG codes| of final resonances, at parton level
+    weights: Array | None = None  # float32 [n, n_weights], generator weight variations
 
     def __len__(self) -> int:
         """Return the number of events."""
@@ -178,7 +180,13 @@ class SourceInfo:
     collections: dict[str, str]  # name -> class or meaning
     truth: bool
     cross_section: float | None = None  # pb
+    cross_section_error: float | None = None  # pb
     generator: str = ""
+    process: str = ""  # what was generated, in the generator's words
+    level: str = "reconstructed"  # or parton
+    declared: int | None = None  # events that the file says it holds
+    weight_names: tuple[str, ...] = ()  # of the variations, in order
+    seekable: bool = True  # an entry range can be read without what stands before it
     notes: tuple[str, ...] = ()  # one line each: absent collections, odd values
 
 
@@ -202,6 +210,7 @@ class ReadOptions:
     branches: Branches = field(default_factory=Branches)
     truth: bool = True
     threads: int = 1  # for decompression
+    invisible: frozenset[int] = frozenset()  # |PDG codes| that a detector misses, at parton level
 
 
 class Reader(Protocol):

@@ -24,7 +24,12 @@ class FileReport:
     generator: str
     entries: int
     truth: bool
+    level: str
+    process: str
     cross_section: float | None  # pb
+    cross_section_error: float | None
+    declared: int | None  # events that the file says it holds
+    undecayed: list[int]
     collections: dict[str, str]
     notes: list[str]
     sampled: int
@@ -56,7 +61,12 @@ def inspect_file(path: str, options: ReadOptions | None = None) -> FileReport:
         generator=info.generator,
         entries=info.entries,
         truth=info.truth,
+        level=info.level,
+        process=info.process,
         cross_section=info.cross_section,
+        cross_section_error=info.cross_section_error,
+        declared=info.declared,
+        undecayed=sorted({code for chunk in chunks for code in chunk.undecayed}),
         collections=info.collections,
         notes=notes,
         sampled=len(weight),

@@ -79,6 +79,11 @@ class Source(_Part):
     size: int
     format: str
     generator: str
+    generated: str  # the process in the generator's words
+    cross_section: float | None  # pb, as the file gives it
+    cross_section_error: float | None
+    weight_names: list[str]
+    undecayed: list[int]  # |PDG codes| of final resonances, at parton level
     truth: bool
     entries: int
     ledger: Ledger
@@ -135,6 +140,11 @@ class Manifest(_Part):
     files: list[DataFile]
     recipe: dict[str, Any]
     versions: dict[str, str]
+
+    @property
+    def undecayed(self) -> list[int]:
+        """|PDG codes| of resonances that some source leaves undecayed."""
+        return sorted({code for source in self.sources for code in source.undecayed})
 
     @property
     def total(self) -> Ledger:

@@ -140,6 +140,9 @@ class Recipe(_Part):
     select: list[str] = Field(default_factory=list, description="cuts, applied in order")
     splits: Splits = Splits()
     branches: BranchNames = BranchNames()
+    invisible: list[int] = Field(
+        default_factory=list, description="PDG codes of new particles that a detector misses"
+    )
     truth: bool = Field(True, description="false leaves the generator record unread")
     universal: bool = Field(False, description="also write the fixed-slot configuration")
 

@@ -33,8 +33,6 @@ from topdata.schema.arrow import arrow_schema
 from topdata.schema.fingerprint import dataset_fingerprint, view_fingerprint
 from topdata.schema.version import SCHEMA_VERSION
 
-LEVEL = "reconstructed"
-
 
 @dataclass(slots=True)
 class _Shards:
@@ -52,7 +50,7 @@ def assemble(
     by_source: dict[int, Work] = {s.index: [] for s in planned.sources}
     for job, tally in zip(planned.jobs, tallies, strict=True):
         by_source[job.source].append((job, tally))
-    metadata = shard_metadata(recipe.objects.jets.btag_bit, LEVEL)
+    metadata = shard_metadata(recipe.objects.jets.btag_bit, planned.level)
     processes: list[ProcessEntry] = []
     files: dict[str, list[list[DataFile]]] = {split: [] for split in recipe.splits.fractions}
     for index, process in enumerate(recipe.processes):
@@ -98,7 +96,7 @@ def assemble(
         view_fingerprint=view_fingerprint(recipe.objects.jets.btag_bit),
         name=recipe.name,
         description=recipe.description,
-        level=LEVEL,
+        level=planned.level,
         btag_bit=recipe.objects.jets.btag_bit,
         classes=classes,
         processes=processes,

@@ -8,17 +8,17 @@ import numpy as np
 import pyarrow as pa
 
 from topdata import expressions, quantities
-from topdata.events import Array, EventChunk, Jagged
+from topdata.events import Array, EventChunk, Jagged, empty
 from topdata.kinematics import wrap
 from topdata.objects import select_objects
 from topdata.recipe import Recipe
 from topdata.schema.arrow import build as to_arrow
-from topdata.schema.fields import EVENT, Field
+from topdata.schema.fields import EVENT, ME, Field
 from topdata.truth import Truth, match, no_truth, truth_of
 
 # What a shard adds later: its process, its source and the normalised weight.
 LATER = ("source", "process", "weight")
-PART_FIELDS: tuple[Field, ...] = tuple(f for f in EVENT if f.name not in LATER and not f.optional)
+PART_FIELDS: tuple[Field, ...] = tuple(f for f in EVENT if f.name not in LATER)
 
 
 @dataclass(slots=True)
@@ -33,6 +33,7 @@ class Tally:
     flow: list[tuple[int, float]] = field(default_factory=list)
     unusable: list[tuple[int, int, str]] = field(default_factory=list)  # start, stop, why
     dangling: int = 0
+    undecayed: list[int] = field(default_factory=list)  # |PDG codes|, at parton level
 
     @property
     def usable(self) -> int:
@@ -55,6 +56,7 @@ class Tally:
 def convert(chunk: EventChunk, recipe: Recipe, tally: Tally) -> pa.Table:
     """Return the selected events of a chunk in the storage schema, without the columns of LATER."""
     tally.read += len(chunk)
+    tally.undecayed = sorted({*tally.undecayed, *chunk.undecayed})
     tally.dangling += int((chunk.leptons["gen"] == -2).sum())
     truth = truth_of(chunk.gen) if chunk.gen is not None else no_truth(len(chunk))
     chunk = select_objects(chunk, recipe.objects)
@@ -87,15 +89,28 @@ def _table(chunk: EventChunk, truth: Truth, jet_parton: Array, lepton_parton: Ar
         "event": chunk.event,
         "n_tops": truth.n_tops,
         "gen_weight": chunk.gen_weight,
+        "weights": _variations(chunk),
+        "lhe_event": np.full(len(chunk), -1, np.int64),
         "met": chunk.met,
         "jets": _list(chunk.jets, parton=jet_parton),
         "leptons": _list(chunk.leptons, parton=lepton_parton),
         "photons": _list(chunk.photons),
-        "truth": {name: _list(getattr(truth, name)) for name in ("tops", "ws", "partons")},
+        "truth": {
+            **{name: _list(getattr(truth, name)) for name in ("tops", "ws", "partons")},
+            "me": _list(empty(len(chunk), {field.name: field.dtype for field in ME.fields})),
+        },
     }
     return pa.Table.from_arrays(
         [to_arrow(f, columns[f.name]) for f in PART_FIELDS], names=[f.name for f in PART_FIELDS]
     )
+
+
+def _variations(chunk: EventChunk) -> tuple[Array, Array]:
+    """Return the weight variations as a list column."""
+    if chunk.weights is None:
+        return np.zeros(len(chunk) + 1, np.int64), np.zeros(0, np.float32)
+    n, width = chunk.weights.shape
+    return np.arange(n + 1) * width, chunk.weights.reshape(-1)
 
 
 def _list(rows: Jagged, **more: Array) -> tuple[Array, dict[str, Array]]:

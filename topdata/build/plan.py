@@ -61,6 +61,11 @@ class Plan:
     digests: Digests
 
     @property
+    def level(self) -> str:
+        """What stands in the lists: reconstructed objects or partons."""
+        return next((s.info.level for s in self.sources if not s.damage), "reconstructed")
+
+    @property
     def entries(self) -> int:
         """Number of events to read."""
         return sum(job.stop - job.start for job in self.jobs)
@@ -68,7 +73,12 @@ class Plan:
 
 def read_options(recipe: Recipe, threads: int = 1) -> ReadOptions:
     """Return how the recipe wants its sources read."""
-    return ReadOptions(Branches(**recipe.branches.model_dump()), recipe.truth, threads)
+    return ReadOptions(
+        branches=Branches(**recipe.branches.model_dump()),
+        truth=recipe.truth,
+        threads=threads,
+        invisible=frozenset(abs(code) for code in recipe.invisible),
+    )
 
 
 def plan(
@@ -87,6 +97,7 @@ def plan(
             sources.append(_source(len(sources), process.name, path, recipe, skip_bad=skip_bad))
     known = _require_distinct(sources)
     digests = Digests({source.path: source.stamp for source in sources}, known)
+    _require_one_level(sources)
     cross_sections = {
         process.name: _cross_section(process, [s for s in sources if s.process == process.name])
         for process in recipe.processes
@@ -168,6 +179,17 @@ def _require_distinct(sources: list[PlannedSource]) -> dict[str, str]:
     return known
 
 
+def _require_one_level(sources: list[PlannedSource]) -> None:
+    """Refuse a dataset in which partons would pass for reconstructed jets."""
+    usable = [source for source in sources if not source.damage]
+    for source in usable:
+        if source.info.level != usable[0].info.level:
+            raise RecipeError(
+                f"{source.path} is of {source.info.level} level and {usable[0].path} of "
+                f"{usable[0].info.level} level: build two datasets"
+            )
+
+
 def _cross_section(process: Process, sources: list[PlannedSource]) -> tuple[float, str]:
     if process.cross_section is not None:
         return process.cross_section, "recipe"
@@ -210,7 +232,8 @@ def _jobs(recipe: Recipe, sources: list[PlannedSource]) -> Iterator[Job]:
         "code": _code_digest(),
     }
     for source in sources:
-        for start in range(0, source.info.entries, JOB_ENTRIES):
-            stop = min(start + JOB_ENTRIES, source.info.entries)
+        step = JOB_ENTRIES if source.info.seekable else max(source.info.entries, 1)
+        for start in range(0, source.info.entries, step):
+            stop = min(start + step, source.info.entries)
             identity = digest({**shared, "source": source.stamp, "start": start, "stop": stop})
             yield Job(source.index, source.path, start, stop, identity[:32])

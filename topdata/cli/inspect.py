@@ -38,10 +38,20 @@ def _file(out: Console, report: dict[str, Any]) -> None:
     table = Table(show_header=False, box=box.SIMPLE, title=report["path"], title_justify="left")
     table.add_row("format", report["format"])
     table.add_row("written by", report["generator"])
-    table.add_row("events", f"{report['entries']}")
+    if report["process"]:
+        table.add_row("process", report["process"])
+    declared = report["declared"]
+    said = "" if declared in (None, report["entries"]) else f" ({declared} declared)"
+    table.add_row("events", f"{report['entries']}{said}")
+    if report["level"] != "reconstructed":
+        table.add_row("level", f"{report['level']}: jets are quarks and gluons")
+    if report["undecayed"]:
+        table.add_row("undecayed", ", ".join(str(code) for code in report["undecayed"]))
     table.add_row("truth", "generator record" if report["truth"] else "none")
     sigma = report["cross_section"]
-    table.add_row("cross-section", f"{sigma:.6g} pb" if sigma else "not in the file")
+    table.add_row(
+        "cross-section", f"{sigma:.6g}{_plus_minus(report)} pb" if sigma else "not in the file"
+    )
     first = f"first {report['sampled']} events"
     if weights := report["weights"]:
         table.add_row(
@@ -61,6 +71,11 @@ def _file(out: Console, report: dict[str, Any]) -> None:
     out.print(table)
 
 
+def _plus_minus(report: dict[str, Any]) -> str:
+    error = report["cross_section_error"]
+    return f" ± {error:.2g}" if error else ""
+
+
 def _dataset(out: Console, report: dict[str, Any]) -> None:
     manifest = Manifest.model_validate(
         {k: v for k, v in report.items() if k not in ("kind", "path")}
@@ -74,6 +89,8 @@ def _dataset(out: Console, report: dict[str, Any]) -> None:
     out.print(yields(manifest))
     if len(manifest.processes[0].cut_flow) > 1:
         out.print(cut_flow(manifest))
+    if manifest.undecayed:
+        out.print(f"undecayed: {', '.join(str(code) for code in manifest.undecayed)}")
     truth = sum(source.truth for source in manifest.sources)
     out.print(f"truth in {truth} of {len(manifest.sources)} sources")
     out.print(f"dataset fingerprint  {manifest.dataset_fingerprint}", soft_wrap=True)

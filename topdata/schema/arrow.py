@@ -33,7 +33,7 @@ def arrow_type(field: Field) -> pa.DataType:
 def arrow_schema(metadata: dict[str, str] | None = None) -> pa.Schema:
     """Return the Arrow schema of a shard."""
     return pa.schema(
-        [pa.field(field.name, arrow_type(field)) for field in EVENT if not field.optional],
+        [pa.field(field.name, arrow_type(field)) for field in EVENT],
         metadata=metadata,
     )
 
@@ -54,20 +54,19 @@ def features(classes: list[str]) -> Any:
     """Return the ``datasets.Features`` of the event record for these process names."""
     import datasets
 
-    return datasets.Features(
-        {field.name: _feature(field, classes) for field in EVENT if not field.optional}
-    )
+    return datasets.Features({field.name: _feature(field, classes) for field in EVENT})
 
 
 def build(field: Field, values: Any) -> pa.Array:
     """Return an Arrow array of a field.
 
     ``values`` is an array [n]; for a struct a mapping from member to values; for a list a pair
-    (offsets [n + 1], mapping from member to a flat array).
+    (offsets [n + 1], flat array, or for structs a mapping from member to a flat array).
     """
     if field.many:
-        offsets, columns = values
-        items = _struct(field, columns)
+        offsets, content = values
+        nested = field.dtype == "struct"
+        items = _struct(field, content) if nested else pa.array(content, _storage(field.dtype))
         return pa.ListArray.from_arrays(
             pa.array(offsets, pa.int32()), items, type=arrow_type(field)
         )

@@ -21,7 +21,6 @@ class Field:
     unit: str = ""
     many: bool = False  # a variable-length list of it
     fields: tuple[Field, ...] = ()  # the members of a struct
-    optional: bool = False  # a column that only some datasets have
 
     def __getitem__(self, name: str) -> Field:
         """Return the member ``name``."""
@@ -136,11 +135,22 @@ PARTONS = Field(
     ),
 )
 
+ME = Field(
+    "me",
+    "struct",
+    "partons of the matrix element, from a paired LHE file: incoming and outgoing, as written",
+    many=True,
+    fields=(
+        *_momentum("of the parton"),
+        Field("pdg_id", "int32", "PDG code"),
+    ),
+)
+
 TRUTH = Field(
     "truth",
     "struct",
     "generator truth; the lists are empty where the file has no generator record",
-    fields=(TOPS, WS, PARTONS),
+    fields=(TOPS, WS, PARTONS, ME),
 )
 
 EVENT: tuple[Field, ...] = (
@@ -150,6 +160,8 @@ EVENT: tuple[Field, ...] = (
     Field("n_tops", "int8", "last-copy top quarks in the record; -1 where there is no truth"),
     Field("weight", "float64", "gen_weight x cross_section / sum(gen_weight) of the process", "pb"),
     Field("gen_weight", "float64", "weight as the generator wrote it, signed"),
+    Field("weights", "float32", "generator weight variations, named in the manifest", many=True),
+    Field("lhe_event", "int64", "event of the paired LHE file, or -1"),
     MET,
     JETS,
     LEPTONS,

@@ -34,8 +34,6 @@ def describe(fields: tuple[Field, ...] = EVENT, *, docs: bool = False) -> list[d
         row: dict[str, Any] = {"name": field.name, "dtype": field.dtype, "unit": field.unit}
         if field.many:
             row["list"] = True
-        if field.optional:
-            row["optional"] = True
         if docs:
             row["doc"] = field.doc
         if field.fields:

@@ -30,13 +30,24 @@ def match(
     truth: Truth, jets: Jagged, leptons: Jagged, record: GenRecord | None, options: Matching
 ) -> tuple[Array, Array]:
     """Return the parton row (int8, -1 = none) of every jet and of every lepton, flat."""
+    lepton_match = _match_leptons(truth.partons, leptons, record)
+    if record is not None and "gen" in jets.columns:  # parton level: a jet is its parton
+        return _row_of(record, truth.partons, truth.partons["target"])[jets["gen"]], lepton_match
     method = METHODS[options.method]
     targets = np.flatnonzero(truth.partons["target"])
     jet, parton, d2 = _near(jets, truth.partons, targets, options.radius)
     chosen = method(jet, parton, d2, truth.partons.event)
     matched = np.full(int(jets.offsets[-1]), -1, np.int8)
     matched[jet[chosen]] = truth.partons.row[parton[chosen]]
-    return matched, _match_leptons(truth.partons, leptons, record)
+    return matched, lepton_match
+
+
+def _row_of(record: GenRecord, partons: Jagged, wanted: Array) -> Array:
+    """Return for each particle of the record its row among the wanted partons, or -1."""
+    chosen = np.flatnonzero(wanted & (partons.row < _MAX_ROWS))
+    row_of = np.full(len(record), -1, np.int8)
+    row_of[partons["gen"][chosen]] = partons.row[chosen]
+    return row_of
 
 
 def _near(
@@ -140,10 +151,9 @@ def _match_leptons(partons: Jagged, leptons: Jagged, record: GenRecord | None) -
     result = np.full(int(leptons.offsets[-1]), -1, np.int8)
     if record is None or not partons.offsets[-1]:
         return result
-    candidates = np.flatnonzero(np.isin(np.abs(partons["pdg_id"]), (11, 13)))
-    candidates = candidates[partons.row[candidates] < _MAX_ROWS]
-    row_of = np.full(len(record), -1, np.int8)
-    row_of[partons["gen"][candidates]] = partons.row[candidates]
+    is_lepton = np.isin(np.abs(partons["pdg_id"]), (11, 13))
+    candidates = np.flatnonzero(is_lepton & (partons.row < _MAX_ROWS))
+    row_of = _row_of(record, partons, is_lepton)
     linked = np.flatnonzero(leptons["gen"] >= 0)
     origin, has_mother = _first_copy(record, leptons["gen"][linked])
     result[linked] = row_of[origin]

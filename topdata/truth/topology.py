@@ -252,7 +252,8 @@ def _add_others(graph: History, rows: _Rows) -> None:
 def _is_parton(code: Array, new: Array) -> Array:
     """Tell what is stored of the rest: light quarks, leptons, gluons, photons, new particles."""
     quark, lepton = (code >= 1) & (code <= 5), (code >= 11) & (code <= 16)
-    return np.asarray(quark | lepton | (code == 21) | (code == 22) | new)
+    undecayed = (code == 23) | (code == 25)  # asked only where nothing comes of it
+    return np.asarray(quark | lepton | (code == 21) | (code == 22) | undecayed | new)
 
 
 def _partons(record: GenRecord, graph: History, rows: _Rows, n_events: int) -> Jagged:
