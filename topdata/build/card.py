@@ -34,7 +34,7 @@ def dataset_card(manifest: Manifest) -> str:
         name=manifest.name,
         description=manifest.description.strip(),
         schema_version=manifest.schema_version,
-        level=manifest.level,
+        level=_level(manifest),
         universal_usage=_UNIVERSAL_USAGE if universal else "",
         objects=_objects(manifest),
         process_table=_process_table(manifest),
@@ -106,6 +106,17 @@ def _metadata(manifest: Manifest) -> dict[str, Any]:
     return metadata
 
 
+def _level(manifest: Manifest) -> str:
+    """Say what stands in the lists of objects."""
+    if manifest.level == "reconstructed":
+        return "The objects are reconstructed."
+    undecayed = f" Undecayed: {manifest.undecayed}." if manifest.undecayed else ""
+    return (
+        "**Parton level**: `jets` are final quarks and gluons, `btag` is their true flavour, `met` "
+        f"the sum of invisible particles. These are no reconstructed jets.{undecayed}"
+    )
+
+
 def _objects(manifest: Manifest) -> str:
     """Say in a sentence which objects are kept."""
     kept = manifest.recipe.get("objects", {})
@@ -174,7 +185,8 @@ def _split_table(manifest: Manifest) -> str:
 
 def _source_table(manifest: Manifest) -> str:
     rows = [
-        [s.process, s.file, f"`{s.sha256[:16]}`", s.format, s.generator, f"{s.entries}",
+        [s.process, s.file, f"`{s.sha256[:16]}`", s.format,
+         f"{s.generator}{f': {s.generated}' if s.generated else ''}", f"{s.entries}",
          "; ".join(s.notes)]
         for s in manifest.sources
     ]  # fmt: skip

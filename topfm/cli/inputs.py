@@ -21,6 +21,9 @@ def inputs(
     dataset: Annotated[
         Path | None, typer.Argument(help="Check that this dataset can be read by a model.")
     ] = None,
+    parton_level: Annotated[
+        bool, typer.Option("--parton-level", help="Accept partons in the place of jets.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
     """Print the slots and features that a model reads, and the fingerprint it binds to.
@@ -31,6 +34,12 @@ def inputs(
     if dataset is not None:
         manifest = info(dataset)
         btag_bit = manifest.btag_bit
+        if manifest.level != "reconstructed" and not parton_level:
+            left = f", undecayed {manifest.undecayed}" if manifest.undecayed else ""
+            raise SchemaError(
+                f"{dataset}: {manifest.level} level{left}, its jets are quarks and gluons: "
+                "add --parton-level if that is what you want"
+            )
         if manifest.view_fingerprint != view_fingerprint(btag_bit):
             raise SchemaError(f"{dataset}: its view is not the one of this version: build it again")
     if as_json:

@@ -1,0 +1,5 @@
+"""Reader of LHCO text."""
+
+from topdata.readers.lhco.reader import LhcoReader
+
+__all__ = ["LhcoReader"]
