@@ -156,6 +156,8 @@ class EventChunk:
     gen: GenRecord | None = None
     undecayed: tuple[int, ...] = ()  # |PDG codes| of final resonances, at parton level
     weights: Array | None = None  # float32 [n, n_weights], generator weight variations
+    lhe_event: Array | None = None  # int64 [n], event of the paired LHE file, or -1
+    me: Jagged | None = None  # partons of the paired event: pt, eta, phi, mass, pdg_id
 
     def __len__(self) -> int:
         """Return the number of events."""

@@ -86,6 +86,8 @@ class Source(_Part):
     undecayed: list[int]  # |PDG codes| of final resonances, at parton level
     truth: bool
     entries: int
+    lhe: str  # name of the paired LHE file, if any
+    lhe_sha256: str
     ledger: Ledger
     notes: list[str]
 

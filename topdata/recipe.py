@@ -47,12 +47,24 @@ class Process(_Part):
     """One process: its files and its cross-section."""
 
     name: Name
-    files: list[str] = Field(min_length=1, description="paths, globs or URLs")
+    files: list[str] = Field(default_factory=list, description="paths, globs or URLs")
+    delphes: list[str] = Field(default_factory=list, description="files to pair with `lhe`")
+    lhe: list[str] = Field(default_factory=list, description="one LHE file for each of `delphes`")
     cross_section: Number | None = Field(
         None, gt=0, description="pb; taken from the files where it is absent"
     )
 
-    _one_or_many = field_validator("files", mode="before")(_as_list)
+    _one_or_many = field_validator("files", "delphes", "lhe", mode="before")(_as_list)
+
+    @model_validator(mode="after")
+    def _some_files(self) -> Process:
+        if bool(self.files) == bool(self.delphes):
+            raise ValueError("give either `files`, or `delphes` and `lhe` to pair them")
+        if self.delphes and not self.lhe:
+            raise ValueError("`delphes` needs `lhe` to be paired with; without, write `files`")
+        if self.lhe and not self.delphes:
+            raise ValueError("`lhe` pairs with `delphes`; generator events alone are `files`")
+        return self
 
     @field_validator("name")
     @classmethod

@@ -149,6 +149,10 @@ def _write_shards(
                 table = _completed(table, index, job, scale, schema)
                 sums.append(float(np.sum(table.column("weight").to_numpy())))
                 split = assign(sha256, table.column("event").to_numpy(), fractions)
+                if job.lhe:  # two showers of one hard event stay together
+                    lhe_event = table.column("lhe_event").to_numpy()
+                    of_lhe = assign(digests.of(job.lhe), lhe_event, fractions)
+                    split = np.where(lhe_event >= 0, of_lhe, split)
                 for number, writer in enumerate(writers.values()):
                     writer.write(table.filter(pa.array(split == number)))
                 advance(table.num_rows)

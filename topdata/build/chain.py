@@ -33,6 +33,7 @@ class Tally:
     flow: list[tuple[int, float]] = field(default_factory=list)
     unusable: list[tuple[int, int, str]] = field(default_factory=list)  # start, stop, why
     dangling: int = 0
+    unpaired: int = 0  # events that the paired LHE file does not reach
     undecayed: list[int] = field(default_factory=list)  # |PDG codes|, at parton level
 
     @property
@@ -90,19 +91,23 @@ def _table(chunk: EventChunk, truth: Truth, jet_parton: Array, lepton_parton: Ar
         "n_tops": truth.n_tops,
         "gen_weight": chunk.gen_weight,
         "weights": _variations(chunk),
-        "lhe_event": np.full(len(chunk), -1, np.int64),
+        "lhe_event": _none(chunk) if chunk.lhe_event is None else chunk.lhe_event,
         "met": chunk.met,
         "jets": _list(chunk.jets, parton=jet_parton),
         "leptons": _list(chunk.leptons, parton=lepton_parton),
         "photons": _list(chunk.photons),
         "truth": {
             **{name: _list(getattr(truth, name)) for name in ("tops", "ws", "partons")},
-            "me": _list(empty(len(chunk), {field.name: field.dtype for field in ME.fields})),
+            "me": _list(chunk.me or empty(len(chunk), {f.name: f.dtype for f in ME.fields})),
         },
     }
     return pa.Table.from_arrays(
         [to_arrow(f, columns[f.name]) for f in PART_FIELDS], names=[f.name for f in PART_FIELDS]
     )
+
+
+def _none(chunk: EventChunk) -> Array:
+    return np.full(len(chunk), -1, np.int64)
 
 
 def _variations(chunk: EventChunk) -> tuple[Array, Array]:

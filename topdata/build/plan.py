@@ -10,7 +10,7 @@ from __future__ import annotations
 import glob
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import topdata
 from topdata.build.digest import Digests, file_digest, stamp
 from topdata.errors import InputError, RecipeError, nearest
 from topdata.events import Branches, ReadOptions, SourceInfo
+from topdata.pairing import Partner
 from topdata.recipe import Process, Recipe
 from topdata.registry import reader_for
 from topdata.schema.fingerprint import dataset_fingerprint, digest
@@ -36,6 +37,7 @@ class PlannedSource:
     size: int
     stamp: str  # changes when the file does
     info: SourceInfo
+    lhe: str = ""  # the file that it is paired with
     damage: str = ""  # why it cannot be used at all
 
 
@@ -45,6 +47,7 @@ class Job:
 
     source: int
     path: str
+    lhe: str
     start: int
     stop: int
     identity: str
@@ -92,11 +95,14 @@ def plan(
     """
     sources: list[PlannedSource] = []
     for process in recipe.processes:
-        for path in _paths(process, base):
+        for path, lhe in _pairs(process, base):
             progress(path)
-            sources.append(_source(len(sources), process.name, path, recipe, skip_bad=skip_bad))
+            source = _source(len(sources), process.name, path, recipe, skip_bad=skip_bad)
+            sources.append(_paired(source, lhe, recipe) if lhe else source)
     known = _require_distinct(sources)
-    digests = Digests({source.path: source.stamp for source in sources}, known)
+    stamps = {source.path: source.stamp for source in sources}
+    stamps |= {source.lhe: stamp(source.lhe)[1] for source in sources if source.lhe}
+    digests = Digests(stamps, known)
     _require_one_level(sources)
     cross_sections = {
         process.name: _cross_section(process, [s for s in sources if s.process == process.name])
@@ -105,9 +111,39 @@ def plan(
     return Plan(recipe, sources, list(_jobs(recipe, sources)), cross_sections, digests)
 
 
-def _paths(process: Process, base: Path) -> list[str]:
+def _pairs(process: Process, base: Path) -> list[tuple[str, str]]:
+    """Return every file of a process with the LHE file that it is paired with, if any."""
+    if process.files:
+        return [(path, "") for path in _paths(process, process.files, base)]
+    delphes, lhe = (_paths(process, names, base) for names in (process.delphes, process.lhe))
+    if len(delphes) != len(lhe):
+        raise RecipeError(
+            f"process {process.name!r}: {len(delphes)} Delphes files and {len(lhe)} LHE files "
+            "cannot be paired one to one"
+        )
+    return list(zip(delphes, lhe, strict=True))
+
+
+def _paired(source: PlannedSource, lhe: str, recipe: Recipe) -> PlannedSource:
+    """Add what the LHE file knows: cross-section and names of the weights."""
+    partner = Partner(lhe, read_options(recipe)).info
+    sigma = source.info.cross_section
+    own = (sigma, source.info.cross_section_error)
+    cross_section, error = own if sigma else (partner.cross_section, partner.cross_section_error)
+    more = partner.entries - source.info.entries
+    notes = source.info.notes + (
+        (f"{more} events of the LHE file are not here",) if more > 0 else ()
+    )
+    info = replace(
+        source.info, cross_section=cross_section, cross_section_error=error, notes=notes,
+        weight_names=partner.weight_names, process=partner.process,
+    )  # fmt: skip
+    return replace(source, lhe=lhe, info=info)
+
+
+def _paths(process: Process, patterns: list[str], base: Path) -> list[str]:
     found: list[str] = []
-    for pattern in process.files:
+    for pattern in patterns:
         if "://" in pattern:
             found.append(pattern)
             continue
@@ -154,9 +190,8 @@ def _source(
     except InputError as error:
         if not skip_bad:
             raise
-        return PlannedSource(
-            index, process, path, size, mark, SourceInfo("unreadable", 0, {}, False), str(error)
-        )
+        nothing = SourceInfo("unreadable", 0, {}, False)
+        return PlannedSource(index, process, path, size, mark, nothing, damage=str(error))
     return PlannedSource(index, process, path, size, mark, info)
 
 
@@ -235,5 +270,6 @@ def _jobs(recipe: Recipe, sources: list[PlannedSource]) -> Iterator[Job]:
         step = JOB_ENTRIES if source.info.seekable else max(source.info.entries, 1)
         for start in range(0, source.info.entries, step):
             stop = min(start + step, source.info.entries)
-            identity = digest({**shared, "source": source.stamp, "start": start, "stop": stop})
-            yield Job(source.index, source.path, start, stop, identity[:32])
+            origin = {"source": source.stamp, "lhe": stamp(source.lhe)[1] if source.lhe else ""}
+            identity = digest({**shared, **origin, "start": start, "stop": stop})
+            yield Job(source.index, source.path, source.lhe, start, stop, identity[:32])

@@ -55,6 +55,8 @@ def sources(planned: Plan, by_source: dict[int, Work]) -> list[Source]:
         notes = list(source.info.notes)
         if dangling := sum(tally.dangling for tally in tallies):
             notes.append(f"{dangling} lepton references lead nowhere")
+        if unpaired := sum(tally.unpaired for tally in tallies):
+            notes.append(f"{unpaired} events have no partner in the LHE file")
         notes += _weight_notes(source, names, tallies, first_weight)
         entries.append(
             Source(
@@ -71,6 +73,8 @@ def sources(planned: Plan, by_source: dict[int, Work]) -> list[Source]:
                 undecayed=sorted({code for tally in tallies for code in tally.undecayed}),
                 truth=source.info.truth,
                 entries=source.info.entries,
+                lhe=Path(source.lhe).name if source.lhe else "",
+                lhe_sha256=planned.digests.of(source.lhe) if source.lhe else "",
                 ledger=ledger(tallies),
                 notes=[_without_folder(note, source.path) for note in notes],
             )
@@ -124,9 +128,10 @@ def published_recipe(planned: Plan) -> dict[str, Any]:
     names = public_names([source.path for source in planned.sources])
     content = planned.recipe.model_dump(mode="json", exclude_defaults=True)
     for process in content["processes"]:
-        process["files"] = [
-            names[source.path] for source in planned.sources if source.process == process["name"]
-        ]
+        mine = [source for source in planned.sources if source.process == process["name"]]
+        process["delphes" if "delphes" in process else "files"] = [names[s.path] for s in mine]
+        if "lhe" in process:
+            process["lhe"] = [Path(source.lhe).name for source in mine]
     return content
 
 

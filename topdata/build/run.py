@@ -17,6 +17,7 @@ from topdata.build.stage import Stage, open_stage, require_free
 from topdata.errors import IncompleteError, OutputError
 from topdata.events import Damage
 from topdata.manifest import Manifest
+from topdata.pairing import Partner
 from topdata.recipe import Recipe
 from topdata.registry import reader_for
 from topdata.schema.arrow import arrow_type
@@ -105,7 +106,9 @@ def _run(job: Job, stage: Stage, recipe: Recipe, threads: int, told: Progress) -
         told.advance(job.stop - job.start)
         return tally
     tally = Tally()
-    reader = reader_for(job.path)(job.path, read_options(recipe, threads))
+    options = read_options(recipe, threads)
+    reader = reader_for(job.path)(job.path, options)
+    partner = Partner(job.lhe, options) if job.lhe else None
     try:
         with stage.open_part(job, _PART_SCHEMA) as writer:
             for item in _ahead(reader.chunks(job.start, job.stop), threads):
@@ -115,6 +118,8 @@ def _run(job: Job, stage: Stage, recipe: Recipe, threads: int, told: Progress) -
                     tally.unusable.append((item.start, item.stop, item.reason))
                     told.advance(lost)
                     continue
+                if partner is not None:
+                    tally.unpaired += partner.attach(item, job.path)
                 writer.write_table(convert(item, recipe, tally))
                 told.advance(len(item))
     finally:
