@@ -34,6 +34,7 @@ def cylindrical(
 ) -> tuple[Array, Array, Array, Array]:
     """Return pt, eta, phi, mass; eta is finite for pt = 0, a negative mass squared gives 0."""
     pt = np.hypot(px, py)
-    mass2 = energy**2 - pt**2 - pz**2
+    with np.errstate(over="ignore", invalid="ignore"):  # absurd momenta are found out later
+        mass2 = energy**2 - pt**2 - pz**2
     eta = np.arcsinh(pz / np.maximum(pt, 1e-9))
     return pt, eta, np.arctan2(py, px), np.sqrt(np.maximum(mass2, 0.0))

@@ -32,7 +32,8 @@ def parton_chunk(
     code = np.abs(pid)
     pt, eta, phi, _ = cylindrical(*(particles[n] for n in ("px", "py", "pz", "energy")))
     flat = {"pt": pt, "eta": eta, "phi": phi, "mass": particles["mass"]}
-    kinematics = {name: values.astype(np.float32) for name, values in flat.items()}
+    with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is quarantined
+        kinematics = {name: values.astype(np.float32) for name, values in flat.items()}
     row = np.arange(len(pid))
     record = _record(particles, kinematics)
 
@@ -86,7 +87,6 @@ def _sum(particles: Jagged, mask: Array) -> dict[str, Array]:
     """Return pt and phi of the vector sum of the masked particles of each event."""
     n, event = len(particles), particles.event[mask]
     px, py = (np.bincount(event, particles[p][mask], minlength=n) for p in ("px", "py"))
-    return {
-        "pt": np.hypot(px, py).astype(np.float32),
-        "phi": np.arctan2(py, px).astype(np.float32),
-    }
+    with np.errstate(over="ignore"):
+        pt = np.hypot(px, py).astype(np.float32)
+    return {"pt": pt, "phi": np.arctan2(py, px).astype(np.float32)}

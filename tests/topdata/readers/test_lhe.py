@@ -175,6 +175,8 @@ def test_invisible_particles_make_met(lhe):
         (("id='2'", "id='mu 1'"), "the weight 'mu 1' stands twice"),
         (("</event>\n", ""), "the event has no end"),
         (("13  1 3 3", "13.5  1 3 3"), "pid is '13.5'"),
+        (("13  1 3 3", "1e300  1 3 3"), "pid is '1e300'"),
+        (("13  1 3 3", "9999999999  1 3 3"), "pid is '9999999999'"),
     ],
 )
 def test_a_bad_event_is_named_and_the_rest_is_read(tmp_path, change, reason):

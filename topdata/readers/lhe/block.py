@@ -23,6 +23,7 @@ from topdata.readers.lhe.weights import cut_weights, parse_weights
 PARTICLE = ("pid", "status", "m1", "m2", "color1", "color2",
             "px", "py", "pz", "energy", "mass", "lifetime", "spin")  # fmt: skip
 HEADER = ("n_particles", "subprocess", "weight", "scale", "alpha_qed", "alpha_qcd")
+LARGEST = 2**31 - 1  # a PDG code, a status or a mother
 _INTEGER = {"pid", "status", "m1", "m2", "color1", "color2", "n_particles", "subprocess"}
 _FORTRAN = bytes.maketrans(b"dD", b"ee")
 _LOST_E = re.compile(rb"([0-9.])([+-][0-9]{2,3})(?=[ \n])")  # 1.234-100
@@ -139,8 +140,10 @@ def parse_block(text: bytes) -> Events | None:
     if weights is None:
         return None
     values, ids = weights
-    finite = all(np.isfinite(v).all() for t in (header, particles) for v in t.values())
-    if not finite or not links_fit(particles, counts - 1):
+    columns = [*header.items(), *particles.items()]
+    small = all(np.abs(v).max(initial=0) <= LARGEST for name, v in columns if name in _INTEGER)
+    finite = all(np.isfinite(v).all() for _, v in columns)
+    if not finite or not small or not links_fit(particles, counts - 1):
         return None
     return Events(header, offsets_of(counts - 1), particles, values, ids)
 

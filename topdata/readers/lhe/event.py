@@ -10,7 +10,7 @@ import math
 import re
 from dataclasses import dataclass, field
 
-from topdata.readers.lhe.block import HEADER, PARTICLE
+from topdata.readers.lhe.block import HEADER, LARGEST, PARTICLE
 from topdata.readers.lhe.weights import WEIGHT_ID
 
 _LOST_E = re.compile(rb"^([+-]?[0-9.]+)([+-][0-9]{2,3})$")
@@ -69,7 +69,10 @@ def _numbers(line: bytes, names: tuple[str, ...], integers: int) -> list[float]:
     values = []
     for position, (word, name) in enumerate(zip(words, names, strict=True)):
         value = number(word)
-        if value is None or (position < integers and value != int(value)):
+        whole = position >= integers or (
+            value is not None and value == int(value) and abs(value) <= LARGEST
+        )
+        if value is None or not whole:
             shown = word.decode(errors="replace")[:20]
             raise EventError(f"{name} is {shown!r}")
         values.append(value)

@@ -207,5 +207,6 @@ def _ordered(events: Events, ids: tuple[str, ...]) -> Array:
     """Return the weights in the order of the ids, float32, NaN where an event lacks one."""
     values = np.full((len(events), len(ids)), np.nan, np.float32)
     for column, raw in enumerate(events.weight_ids):
-        values[:, _place(raw, ids)] = events.weights[:, column]
+        with np.errstate(over="ignore"):
+            values[:, _place(raw, ids)] = events.weights[:, column]
     return values
