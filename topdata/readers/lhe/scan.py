@@ -47,6 +47,12 @@ class Scan:
         declared = self.header.declared
         if declared is not None and declared != self.events:
             notes.append(f"{declared} events declared, {self.events} found")
+        with np.errstate(all="ignore"):  # absurd weights make absurd notes, no warnings
+            notes += self._weight_notes()
+        return notes
+
+    def _weight_notes(self) -> list[str]:
+        notes = []
         good = self.weights[np.isfinite(self.weights)]
         total = sum(self.header.xsecup)
         if abs(self.header.idwtup) == 4 and len(good) > 1 and total > 0 and not self.trials:
