@@ -96,10 +96,16 @@ class GenRecord:
 
     LINKS = ("m1", "m2", "d1", "d2")
 
-    def __init__(self, offsets: Array, read: Callable[[str], Array]) -> None:
+    def __init__(
+        self,
+        offsets: Array,
+        read: Callable[[str], Array],
+        damaged: dict[int, str] | None = None,
+    ) -> None:
         self.offsets = offsets
         self._read = read
-        self.damaged: dict[int, str] = {}  # event position -> why its record cannot be trusted
+        # event position -> why its record cannot be trusted; ``read`` may add to it
+        self.damaged: dict[int, str] = {} if damaged is None else damaged
         self._columns: dict[str, Array] = {}
         self._code: Array | None = None
 

@@ -38,6 +38,10 @@ _MASK24 = (1 << _ID_BITS) - 1
 def gen_record(tree: DelphesTree, name: str, start: int, stop: int, *, pile_up: bool) -> GenRecord:
     """Return the record of an entry range; what is rarely needed is read when it is asked for."""
     offsets, pid = tree.read(name, "PID", start, stop)
+    offsets = offsets.astype(np.int64)
+    # The reading function must not know the record: in a cycle, the arrays of a chunk would stay
+    # until the garbage collector comes by.
+    damaged: dict[int, str] = {}
     always = {"pid": pid}
     for column in NEEDED:  # damage here fails the range, which its reader then cuts up
         always[column] = tree.read(name, _LEAVES[column], start, stop)[1]
@@ -54,23 +58,24 @@ def gen_record(tree: DelphesTree, name: str, start: int, stop: int, *, pile_up: 
         try:
             return tree.read(name, _LEAVES[column], start, stop)[1]
         except DamagedError:
-            return _readable(tree, name, _LEAVES[column], start, stop, record)
+            return _readable(tree, (name, _LEAVES[column]), (start, stop), offsets, damaged)
 
-    record = GenRecord(offsets.astype(np.int64), read)
-    return record
+    return GenRecord(offsets, read, damaged)
 
 
 def _readable(
-    tree: DelphesTree, name: str, leaf: str, start: int, stop: int, record: GenRecord
-) -> Array:
+    tree: DelphesTree, leaf: tuple[str, str], entries: tuple[int, int], offsets: Array,
+    damaged: dict[int, str],
+) -> Array:  # fmt: skip
     """Read a leaf basket by basket; where that fails, fill in -1 and mark the events."""
-    values = np.full(len(record), -1, np.int32)
+    start, stop = entries
+    values = np.full(int(offsets[-1]), -1, np.int32)
     for first, last in pairwise(tree.basket_edges(start, stop).tolist()):
-        rows = slice(record.offsets[first - start], record.offsets[last - start])
+        rows = slice(offsets[first - start], offsets[last - start])
         try:
-            values[rows] = tree.read(name, leaf, first, last)[1]
+            values[rows] = tree.read(*leaf, first, last)[1]
         except DamagedError as error:
-            record.damaged |= {event - start: str(error) for event in range(first, last)}
+            damaged |= {event - start: str(error) for event in range(first, last)}
     return values
 
 
