@@ -125,7 +125,7 @@ def test_cross_sections_and_provenance(lhe):
     info, _, _ = read(lhe / "tt.lhe.gz")
     assert info.cross_section == pytest.approx(504.911)
     assert info.cross_section_error == pytest.approx(0.5826661)
-    assert info.generator == "MadGraph5_aMC@NLO 3.1.1"
+    assert info.generator == "MadGraph5_aMC@NLO 3.1.1, seed 31"
     assert info.process == "p p > t t~"
     assert info.level == "parton"
     assert info.declared == 20000
@@ -165,6 +165,7 @@ def test_invisible_particles_make_met(lhe):
     [
         (("13  1 3 3", "13  1 9 3"), "particle 4 has the mother 9"),
         (("13  1 3 3", "13  1 4 3"), "particle 4 has the mother 4"),
+        (("23  2 1 2", "23  2 4 2"), "the mothers of particle 3 go round in a circle"),
         ((" 5 1 ", " 6 1 "), "6 particles declared, 5 found"),
         ((" 5 1 ", " 4 1 "), "4 particles declared, 5 found"),
         (("60.0 0.0 80.0", "NaN 0.0 80.0"), "px is 'NaN'"),

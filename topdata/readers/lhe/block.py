@@ -149,12 +149,23 @@ def parse_block(text: bytes) -> Events | None:
 
 
 def links_fit(particles: dict[str, Array], counts: Array) -> bool:
-    """Tell whether all mothers lie in their events and none is the particle itself."""
+    """Tell whether all mothers lie in their events and lead to the beginning."""
     n = np.repeat(counts, counts)
-    row = np.arange(len(n)) - np.repeat(np.cumsum(counts) - counts, counts) + 1
-    return all(
-        bool(((m >= 0) & (m <= n) & (m != row)).all()) for m in (particles["m1"], particles["m2"])
-    )
+    before = np.repeat(np.cumsum(counts) - counts, counts)
+    mothers = (particles["m1"], particles["m2"])
+    if not all(bool(((m >= 0) & (m <= n)).all()) for m in mothers):
+        return False
+    return not any(_is_cyclic(np.where(m > 0, m + before - 1, -1), counts) for m in mothers)
+
+
+def _is_cyclic(mother: Array, counts: Array) -> bool:
+    """Tell whether following mothers (indices, -1 = none) never ends for some particle."""
+    reached = mother
+    for _ in range(int(counts.max(initial=0))):
+        if not (reached >= 0).any():
+            return False
+        reached = np.where(reached >= 0, mother[reached], -1)
+    return bool((reached >= 0).any())
 
 
 def _none() -> Events:

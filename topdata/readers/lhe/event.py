@@ -59,7 +59,21 @@ def parse_event(text: bytes) -> Event:
         for mother in particle[2:4]:
             if not 0 <= mother <= expected or mother == row:
                 raise EventError(f"particle {row} has the mother {int(mother)}")
+    for column in (2, 3):
+        _require_no_cycle([int(particle[column]) for particle in particles])
     return Event(header, particles, _weights(body))
+
+
+def _require_no_cycle(mothers: list[int]) -> None:
+    """Raise if following mothers (1-based, 0 = none) never ends."""
+    for start in range(1, len(mothers) + 1):
+        row = start
+        for _ in mothers:
+            row = mothers[row - 1]
+            if row == 0:
+                break
+        else:
+            raise EventError(f"the mothers of particle {start} go round in a circle")
 
 
 def _numbers(line: bytes, names: tuple[str, ...], integers: int) -> list[float]:

@@ -13,6 +13,7 @@ from topdata.events import Array, Damage, EventChunk, Jagged, ReadOptions, Sourc
 from topdata.partonlevel import parton_chunk
 from topdata.readers.lhe.block import HEADER, PARTICLE, Events, parse_block
 from topdata.readers.lhe.event import Event, EventError, parse_event
+from topdata.readers.lhe.header import Header
 from topdata.readers.lhe.scan import End, Scan, read_header, scan
 from topdata.readers.lhe.stream import EVENT_OPEN, blocks
 
@@ -60,7 +61,7 @@ class LheReader:
             truth=self._options.truth,
             cross_section=sigma,
             cross_section_error=error,
-            generator=header.generator,
+            generator=_with_seed(header),
             process=header.process,
             level="parton",
             declared=header.declared,
@@ -126,6 +127,10 @@ class LheReader:
 
     def close(self) -> None:
         """Nothing stays open between reads."""
+
+
+def _with_seed(header: Header) -> str:
+    return header.generator + (f", seed {header.seed}" if header.seed else "")
 
 
 @dataclass(frozen=True, slots=True)
