@@ -25,7 +25,7 @@ PARTICLE = ("pid", "status", "m1", "m2", "color1", "color2",
 HEADER = ("n_particles", "subprocess", "weight", "scale", "alpha_qed", "alpha_qcd")
 LARGEST = 2**31 - 1  # a PDG code, a status or a mother
 _INTEGER = {"pid", "status", "m1", "m2", "color1", "color2", "n_particles", "subprocess"}
-_FORTRAN = bytes.maketrans(b"dD", b"ee")
+FORTRAN = bytes.maketrans(b"dD", b"ee")
 _LOST_E = re.compile(rb"([0-9.])([+-][0-9]{2,3})(?=[ \n])")  # 1.234-100
 _BLANKS = np.zeros(256, np.bool_)
 _BLANKS[[9, 11, 12, 13, 32]] = True
@@ -51,15 +51,14 @@ class Events:
 
 
 class _Lines:
-    """The lines of a text: where each starts, ends, and its first character that is no blank."""
+    """The lines of a text: the first character that is no blank, and the end, of each."""
 
     def __init__(self, text: bytes) -> None:
         self.text = text if text.endswith(b"\n") else text + b"\n"
         self.bytes = np.frombuffer(text + b"\n" + b" " * 16, np.uint8)
         ends = np.flatnonzero(self.bytes[: len(text) + 1] == 10)
-        self.start = np.concatenate([[0], ends[:-1] + 1])
         self.end = ends  # the newline
-        first = self.start.copy()
+        first = np.concatenate([[0], ends[:-1] + 1])
         moving = np.arange(len(first))
         while len(moving):
             blank = _BLANKS[self.bytes[first[moving]]] & (first[moving] < self.end[moving])
@@ -186,7 +185,7 @@ def _has_lost_e(text: Array) -> bool:
 
 def _table(text: Array, names: tuple[str, ...], rows: int) -> dict[str, Array] | None:
     """Parse lines of numbers separated by single blanks; ``None`` if any line does not fit."""
-    content = text.tobytes().translate(_FORTRAN)
+    content = text.tobytes().translate(FORTRAN)
     if _has_lost_e(text):
         content = _LOST_E.sub(rb"\1e\2", content)
     if not rows:

@@ -10,7 +10,7 @@ import math
 import re
 from dataclasses import dataclass, field
 
-from topdata.readers.lhe.block import HEADER, LARGEST, PARTICLE
+from topdata.readers.lhe.block import FORTRAN, HEADER, LARGEST, PARTICLE
 from topdata.readers.lhe.weights import WEIGHT_ID
 
 _LOST_E = re.compile(rb"^([+-]?[0-9.]+)([+-][0-9]{2,3})$")
@@ -99,13 +99,10 @@ def number(word: bytes) -> float | None:
         value = float(word)
     except ValueError:
         try:
-            value = float(_LOST_E.sub(rb"\1e\2", word.translate(_FORTRAN)))
+            value = float(_LOST_E.sub(rb"\1e\2", word.translate(FORTRAN)))
         except ValueError:
             return None
     return value if math.isfinite(value) and b"_" not in word else None
-
-
-_FORTRAN = bytes.maketrans(b"dD", b"ee")
 
 
 def _weights(body: bytes) -> dict[bytes, float]:
