@@ -6,7 +6,7 @@ import json
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from topdata.errors import InputError, one_line
 from topdata.schema.version import require_readable
@@ -88,6 +88,10 @@ class Source(_Part):
     entries: int
     lhe: str  # name of the paired LHE file, if any
     lhe_sha256: str
+    sum_gen_weight: float  # of all usable events, before any cut
+    negative_weights: int
+    # (events, sum of gen_weight): usable, then left after each cut of the process's cut flow
+    flow: list[tuple[int, float]]
     ledger: Ledger
     notes: list[str]
 
@@ -125,6 +129,22 @@ class DataFile(_Part):
         return path
 
 
+class Parent(_Part):
+    """A dataset that this one was made from."""
+
+    name: str
+    manifest_sha256: str
+
+
+class Step(_Part):
+    """One command in the history of a dataset."""
+
+    command: str  # build, extend, merge, skim, migrate
+    detail: dict[str, Any]  # what it was told, e.g. the cut of a skim
+    parents: list[Parent]
+    versions: dict[str, str]
+
+
 class Manifest(_Part):
     """The whole manifest."""
 
@@ -141,7 +161,12 @@ class Manifest(_Part):
     quarantine: list[Quarantine]
     files: list[DataFile]
     recipe: dict[str, Any]
-    versions: dict[str, str]
+    history: list[Step] = Field(min_length=1)  # oldest first
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Versions of the software that wrote the dataset."""
+        return self.history[-1].versions
 
     @property
     def undecayed(self) -> list[int]:

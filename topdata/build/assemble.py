@@ -27,7 +27,7 @@ from topdata.build.split import assign
 from topdata.build.stage import Stage, write_whole
 from topdata.build.universal import write_universal
 from topdata.errors import IncompleteError, InputError
-from topdata.manifest import FILE_NAME, Cut, DataFile, Manifest, ProcessEntry
+from topdata.manifest import FILE_NAME, Cut, DataFile, Manifest, ProcessEntry, Step
 from topdata.recipe import Recipe
 from topdata.schema.arrow import arrow_schema
 from topdata.schema.fingerprint import dataset_fingerprint, view_fingerprint
@@ -104,7 +104,7 @@ def assemble(
         quarantine=quarantine(planned, by_source),
         files=sorted(written, key=lambda file: file.path),
         recipe=published_recipe(planned),
-        versions=versions(),
+        history=[Step(command="build", detail={}, parents=[], versions=versions())],
     )
     events = manifest.total
     if not events.written:

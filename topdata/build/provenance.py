@@ -6,6 +6,7 @@ dataset.
 
 from __future__ import annotations
 
+import math
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -45,6 +46,15 @@ def ledger(tallies: list[Tally]) -> Ledger:
     )
 
 
+def summed_flow(flows: list[list[tuple[int, float]]]) -> list[tuple[int, float]]:
+    """Add cut flows step by step; those of sources without a usable event are empty."""
+    steps = max((len(flow) for flow in flows), default=0)
+    return [
+        (sum(f[step][0] for f in flows if f), math.fsum(f[step][1] for f in flows if f))
+        for step in range(steps)
+    ]
+
+
 def sources(planned: Plan, by_source: dict[int, Work]) -> list[Source]:
     """Return the manifest's source table."""
     names = public_names([source.path for source in planned.sources])
@@ -75,6 +85,9 @@ def sources(planned: Plan, by_source: dict[int, Work]) -> list[Source]:
                 entries=source.info.entries,
                 lhe=Path(source.lhe).name if source.lhe else "",
                 lhe_sha256=planned.digests.of(source.lhe) if source.lhe else "",
+                sum_gen_weight=math.fsum(tally.sum_gen_weight for tally in tallies),
+                negative_weights=sum(tally.negative for tally in tallies),
+                flow=summed_flow([tally.flow for tally in tallies]),
                 ledger=ledger(tallies),
                 notes=[_without_folder(note, source.path) for note in notes],
             )
