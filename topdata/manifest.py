@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -214,3 +216,26 @@ def read_manifest(dataset: Path) -> Manifest:
         return Manifest.model_validate(content)
     except ValidationError as error:
         raise InputError(f"{path}: damaged manifest ({one_line(error)})") from error
+
+
+def damaged_files(dataset: Path, manifest: Manifest) -> Iterator[tuple[DataFile, str]]:
+    """Yield every file that is not what the manifest says, and what is wrong with it.
+
+    Each file is read whole: its size and sha256 are compared.
+    """
+    for file in manifest.files:
+        path = dataset / file.path
+        try:
+            with open(path, "rb") as stream:
+                sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+                size = stream.tell()
+        except FileNotFoundError:
+            yield file, "missing"
+            continue
+        except OSError as error:
+            yield file, f"cannot be read ({one_line(error)})"
+            continue
+        if size != file.size:
+            yield file, f"{size} bytes, the manifest says {file.size}"
+        elif sha256 != file.sha256:
+            yield file, f"sha256 {sha256[:16]}..., the manifest says {file.sha256[:16]}..."
