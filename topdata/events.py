@@ -194,7 +194,6 @@ class SourceInfo:
     level: str = "reconstructed"  # or parton
     declared: int | None = None  # events that the file says it holds
     weight_names: tuple[str, ...] = ()  # of the variations, in order
-    seekable: bool = True  # an entry range can be read without what stands before it
     notes: tuple[str, ...] = ()  # one line each: absent collections, odd values
 
 
@@ -229,6 +228,8 @@ class Reader(Protocol):
     """
 
     format: ClassVar[str]
+    # an entry range can be read without what stands before it
+    seekable: ClassVar[bool]
 
     def __init__(self, path: str, options: ReadOptions) -> None:
         """Open ``path``."""

@@ -9,11 +9,12 @@ Last copies would not do: initial-state radiation moves them by tens of GeV.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from topdata.errors import InputError
-from topdata.events import Array, EventChunk, Jagged, ReadOptions, expand, offsets_of
+from topdata.events import Array, EventChunk, Jagged, ReadOptions, SourceInfo, expand, offsets_of
 from topdata.kinematics import cartesian
 from topdata.registry import reader_for
 from topdata.truth.history import history, is_new_physics
@@ -37,17 +38,31 @@ class Partner:
         )
         self._held: list[EventChunk] = []
 
+    def completed(self, info: SourceInfo) -> SourceInfo:
+        """Add what the LHE file knows to a source: cross-section and names of the weights."""
+        own = (info.cross_section, info.cross_section_error)
+        cross_section, error = (
+            own if own[0] else (self.info.cross_section, self.info.cross_section_error)
+        )
+        more = self.info.entries - info.entries
+        notes = (f"{more} events of the LHE file are not here",) if more > 0 else ()
+        return replace(
+            info, cross_section=cross_section, cross_section_error=error, notes=info.notes + notes,
+            weight_names=self.info.weight_names, process=self.info.process,
+        )  # fmt: skip
+
     def attach(self, chunk: EventChunk, source: str) -> int:
         """Add ``lhe_event``, ``weights`` and ``me`` to a chunk; return the events without partner.
 
         Chunks must come in order. Raises :class:`InputError` at the first event that does not fit.
         """
-        last = int(chunk.event[-1]) if len(chunk) else -1
+        first, last = (int(chunk.event[i]) if len(chunk) else -1 for i in (0, -1))
         while not self._held or int(self._held[-1].event[-1]) < last:
             coming = next(self._chunks, None)
             if coming is None:
                 break
-            self._held.append(coming)
+            if int(coming.event[-1]) >= first:  # a job may begin in the middle of the file
+                self._held.append(coming)
         width = len(self.info.weight_names)
         chunk.lhe_event = np.full(len(chunk), -1, np.int64)
         chunk.weights = np.full((len(chunk), width), np.nan, np.float32)

@@ -141,12 +141,9 @@ class Splits(_Part):
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
-class Recipe(_Part):
-    """A dataset to build."""
+class Rules(_Part):
+    """What a recipe does with every event, whatever its process: this shapes a part."""
 
-    name: Name
-    processes: list[Process] = Field(min_length=1)
-    description: str = ""
     objects: Objects = Objects()
     matching: Matching = Matching()
     select: list[str] = Field(default_factory=list, description="cuts, applied in order")
@@ -156,21 +153,8 @@ class Recipe(_Part):
         default_factory=list, description="PDG codes of new particles that a detector misses"
     )
     truth: bool = Field(True, description="false leaves the generator record unread")
-    universal: bool = Field(False, description="also write the fixed-slot configuration")
-
-    @field_validator("description")
-    @classmethod
-    def _stripped(cls, text: str) -> str:
-        return text.strip()
 
     _one_or_many = field_validator("select", mode="before")(_as_list)
-
-    @field_validator("name")
-    @classmethod
-    def _one_line(cls, name: str) -> str:
-        if not name.isprintable() or set(name) & set("`|"):
-            raise ValueError("use printable characters other than ` and |")
-        return name
 
     @field_validator("select")
     @classmethod
@@ -180,6 +164,27 @@ class Recipe(_Part):
                 raise RecipeError(f"{cut!r} is a number, not a condition: compare it, like '>= 4'")
         return cuts
 
+
+class Recipe(Rules):
+    """A dataset to build."""
+
+    name: Name
+    processes: list[Process] = Field(min_length=1)
+    description: str = ""
+    universal: bool = Field(False, description="also write the fixed-slot configuration")
+
+    @field_validator("description")
+    @classmethod
+    def _stripped(cls, text: str) -> str:
+        return text.strip()
+
+    @field_validator("name")
+    @classmethod
+    def _one_line(cls, name: str) -> str:
+        if not name.isprintable() or set(name) & set("`|"):
+            raise ValueError("use printable characters other than ` and |")
+        return name
+
     @model_validator(mode="after")
     def _distinct(self) -> Recipe:
         names = [process.name for process in self.processes]
@@ -188,11 +193,15 @@ class Recipe(_Part):
                 raise ValueError(f"two processes are named {name!r}")
         return self
 
-    def per_process(self) -> dict[str, Any]:
-        """Return the part of the recipe that shapes every event, in plain types."""
-        return self.model_dump(
-            mode="json", exclude={"name", "description", "processes", "universal"}
-        )
+    def rules(self) -> Rules:
+        """Return the part of the recipe that shapes every event."""
+        return Rules(**{name: getattr(self, name) for name in Rules.model_fields})
+
+    def plain(self) -> dict[str, Any]:
+        """Return what differs from the defaults in plain types, the name first."""
+        content = self.model_dump(mode="json", exclude_defaults=True)
+        first = ("name", "description", "processes")
+        return {name: content[name] for name in (*first, *content) if name in content}
 
 
 def load_recipe(path: Path) -> Recipe:

@@ -96,7 +96,7 @@ def test_an_interruption_is_one_line(topdata, demo, tmp_path, monkeypatch):
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("topdata.build.run.convert", interrupted)
+    monkeypatch.setattr("topdata.build.job.convert", interrupted)
     shown = topdata(
         "build", demo / "ttt.root", "-o", tmp_path / "out", "--process", "p", "--cross-section", "1"
     )
@@ -127,4 +127,4 @@ def test_the_progress_bar_of_a_terminal(demo, tmp_path, monkeypatch):
     with progress.Bar() as bar:
         build(recipe, tmp_path / "out", progress=bar)
     assert "writing" in text.getvalue()
-    assert "300/300" in text.getvalue()
+    assert "300 events, " in text.getvalue()

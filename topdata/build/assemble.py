@@ -2,184 +2,223 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from topdata.build.card import dataset_card
-from topdata.build.chain import Tally
-from topdata.build.digest import Digests
-from topdata.build.plan import Job, Plan
-from topdata.build.provenance import (
-    Work,
-    ledger,
-    published_recipe,
-    quarantine,
-    sources,
-    versions,
-)
-from topdata.build.shard import ShardWriter, shard_metadata
+from topdata.build.extend import Existing
+from topdata.build.normalise import cross_section_of, process_entry, sum_of_weights
+from topdata.build.parts import Parts, write_whole
+from topdata.build.plan import require_one_level
+from topdata.build.provenance import Converted, quarantine, versions
+from topdata.build.shard import ROW_GROUP, ShardWriter, shard_metadata
 from topdata.build.split import assign
-from topdata.build.stage import Stage, write_whole
 from topdata.build.universal import write_universal
-from topdata.errors import IncompleteError, InputError
-from topdata.manifest import FILE_NAME, Cut, DataFile, Manifest, ProcessEntry, Step
+from topdata.errors import IncompleteError
+from topdata.events import Array
+from topdata.manifest import FILE_NAME, DataFile, Manifest, ProcessEntry, Source, Step
 from topdata.recipe import Recipe
 from topdata.schema.arrow import arrow_schema
 from topdata.schema.fingerprint import dataset_fingerprint, view_fingerprint
 from topdata.schema.version import SCHEMA_VERSION
 
+Files = dict[str, list[DataFile]]  # by split
+
 
 @dataclass(slots=True)
-class _Shards:
-    """What was written of one process."""
+class Assembly:
+    """Everything that shards are made from."""
 
-    files: dict[str, list[DataFile]]
-    sum_weight: float
+    recipe: Recipe
+    sources: list[Source]  # the whole table, old rows first
+    converted: list[Converted]  # what is new
+    old: Existing | None
+    parts: Parts
+    dataset: Path
+
+    @property
+    def classes(self) -> list[str]:
+        """Process names; old ones keep their index."""
+        names = list(self.old.manifest.classes) if self.old else []
+        return names + [p.name for p in self.recipe.processes if p.name not in names]
+
+    @property
+    def level(self) -> str:
+        """What stands in the lists: reconstructed objects or partons."""
+        old = {str(self.old.folder): self.old.manifest.level} if self.old else {}
+        new = {d.source.path: d.info.level for d in self.converted if not d.damage}
+        return require_one_level(old | new)
 
 
 def assemble(
-    planned: Plan, tallies: list[Tally], stage: Stage, advance: Callable[[int], None]
+    work: Assembly, published: dict[str, object], advance: Callable[[int, int], None]
 ) -> Manifest:
-    """Write shards, universal configuration, card and manifest."""
-    recipe = planned.recipe
-    by_source: dict[int, Work] = {s.index: [] for s in planned.sources}
-    for job, tally in zip(planned.jobs, tallies, strict=True):
-        by_source[job.source].append((job, tally))
-    metadata = shard_metadata(recipe.objects.jets.btag_bit, planned.level)
+    """Write shards, universal configuration, card and manifest; ``advance`` is told of events."""
+    recipe, btag_bit = work.recipe, work.recipe.objects.jets.btag_bit
+    metadata = shard_metadata(btag_bit, work.level)
+    by_name = {process.name: process for process in recipe.processes}
     processes: list[ProcessEntry] = []
     files: dict[str, list[list[DataFile]]] = {split: [] for split in recipe.splits.fractions}
-    for index, process in enumerate(recipe.processes):
-        work = [
-            pair
-            for s in planned.sources
-            if s.process == process.name
-            for pair in by_source[s.index]
-        ]
-        total = math.fsum(tally.sum_gen_weight for _, tally in work)
-        cross_section, origin = planned.cross_sections[process.name]
-        _require_normalisable(process.name, total, work)
-        shards = _write_shards(
-            index, process.name, work, cross_section / total if total else 0.0, recipe,
-            planned.digests, stage,
-            metadata, advance,
-        )  # fmt: skip
-        for split, written in shards.files.items():
+    for name in work.classes:
+        mine = [source for source in work.sources if source.process == name]
+        cross_section = cross_section_of(by_name[name], mine)
+        total = sum_of_weights(name, mine)
+        shards = _shards(work, name, cross_section[0] / total if total else 0.0, metadata, advance)
+        for split, written in shards.items():
             files[split].append(written)
-        processes.append(
-            ProcessEntry(
-                name=process.name,
-                cross_section=cross_section,
-                cross_section_from=origin,
-                sum_gen_weight=total,
-                negative_weights=sum(tally.negative for _, tally in work),
-                sum_weight=shards.sum_weight,
-                efficiency=shards.sum_weight / cross_section,
-                ledger=ledger([tally for _, tally in work]),
-                cut_flow=_cut_flow([tally for _, tally in work], recipe),
-                splits={s: sum(f.rows for f in written) for s, written in shards.files.items()},
-            )
-        )
-    classes = [process.name for process in recipe.processes]
-    written = [file for by_process in files.values() for some in by_process for file in some]
+        processes.append(process_entry(name, cross_section, recipe.select, mine, shards))
     if recipe.universal:
-        written += write_universal(
-            stage.dataset, files, classes, recipe.objects.jets.btag_bit, metadata
-        )
+        universal = write_universal(work.dataset, files, work.classes, btag_bit, metadata)
+    else:
+        universal = []
+    old = work.old
     manifest = Manifest(
         schema_version=SCHEMA_VERSION,
         dataset_fingerprint=dataset_fingerprint(),
-        view_fingerprint=view_fingerprint(recipe.objects.jets.btag_bit),
+        view_fingerprint=view_fingerprint(btag_bit),
         name=recipe.name,
         description=recipe.description,
-        level=planned.level,
-        btag_bit=recipe.objects.jets.btag_bit,
-        classes=classes,
+        level=work.level,
+        btag_bit=btag_bit,
+        classes=work.classes,
         processes=processes,
-        sources=sources(planned, by_source),
-        quarantine=quarantine(planned, by_source),
-        files=sorted(written, key=lambda file: file.path),
-        recipe=published_recipe(planned),
-        history=[Step(command="build", detail={}, parents=[], versions=versions())],
+        sources=work.sources,
+        quarantine=[*(old.manifest.quarantine if old else []), *quarantine(work.converted)],
+        files=sorted([*_flat(files), *universal], key=lambda file: file.path),
+        recipe=published,
+        history=[*(old.manifest.history if old else []), _step(work)],
     )
+    finish(manifest, work.dataset)
+    return manifest
+
+
+def finish(manifest: Manifest, dataset: Path) -> None:
+    """Write manifest and card, the last files of a dataset.
+
+    Raises :class:`IncompleteError` if nothing is left, or an event is unaccounted for.
+    """
     events = manifest.total
     if not events.written:
         raise IncompleteError(
             f"no event is left: {events.read} read, {events.cut} cut, {events.quarantined} "
             "quarantined; nothing was written"
         )
-    if not events.closes:
+    require_closed(manifest)
+    write_whole(dataset / FILE_NAME, manifest.to_json().encode())
+    write_whole(dataset / "README.md", dataset_card(manifest).encode())
+
+
+def require_closed(manifest: Manifest) -> None:
+    """Raise :class:`IncompleteError` unless every entry of every source is accounted for."""
+    for source in manifest.sources:
+        ledger = source.ledger
+        if not ledger.closes or ledger.read != source.entries:
+            counts = ", ".join(f"{n} {name}" for name, n in ledger.model_dump().items())
+            raise IncompleteError(
+                f"{source.file}: the ledger does not close: {source.entries} entries, {counts}; "
+                "please report this"
+            )
+    rows = sum(file.rows for file in manifest.files if file.path.startswith("data/"))
+    if rows != manifest.total.written:
         raise IncompleteError(
-            f"the ledger does not close: {events.model_dump()}; please report this"
-        )
-    write_whole(stage.dataset / FILE_NAME, manifest.to_json().encode())
-    write_whole(stage.dataset / "README.md", dataset_card(manifest).encode())
-    return manifest
-
-
-def _require_normalisable(name: str, total: float, work: Work) -> None:
-    """Refuse weights that cannot be scaled to a cross-section."""
-    usable = sum(tally.usable for _, tally in work)
-    if usable and not (math.isfinite(total) and total > 0):
-        raise InputError(
-            f"process {name!r}: the generator weights sum to {total:g}, which no cross-section fits"
+            f"the ledger does not close: {rows} events in shards, {manifest.total.written} "
+            "written; please report this"
         )
 
 
-def _write_shards(
-    index: int, name: str, work: Work, scale: float, recipe: Recipe, digests: Digests,
-    stage: Stage, metadata: dict[str, str], advance: Callable[[int], None],
-) -> _Shards:  # fmt: skip
-    """Write the events of one process, each to the shard of its split, in job order."""
+def _flat(files: dict[str, list[list[DataFile]]]) -> list[DataFile]:
+    return [file for by_process in files.values() for some in by_process for file in some]
+
+
+def _step(work: Assembly) -> Step:
+    old = work.old
+    if old is None:
+        return Step(command="build", detail={}, parents=[], versions=versions())
+    detail = {
+        "sources": [source.file for source in work.sources[len(old.manifest.sources) :]],
+        "processes": work.classes[len(old.manifest.classes) :],
+    }
+    return Step(command="extend", detail=detail, parents=[old.parent], versions=versions())
+
+
+def _shards(
+    work: Assembly, name: str, scale: float, metadata: dict[str, str],
+    advance: Callable[[int, int], None],
+) -> Files:  # fmt: skip
+    """Write the events of one process, each to the shard of its split, old ones first."""
+    splits = list(work.recipe.splits.fractions)
+    mine = [done for done in work.converted if done.source.process == name]
+    old = work.old if work.old and name in work.old.manifest.classes else None
+    before = {split: old.shards(split, name) if old else [] for split in splits}
+    if old is not None and not mine and scale == _scale(old, name):
+        for file in (file for files in before.values() for file in files):
+            old.hand_over(file, work.dataset)
+        return before
     schema = arrow_schema(metadata)
-    fractions = recipe.splits.fractions
-    sums: list[float] = []
     with ExitStack() as stack:
         writers = {
-            split: stack.enter_context(ShardWriter(stage.dataset, f"data/{split}-{name}", schema))
-            for split in fractions
+            split: stack.enter_context(ShardWriter(work.dataset, f"data/{split}-{name}", schema))
+            for split in splits
         }
-        for job, _ in work:
-            sha256 = digests.of(job.path)
-            for table in stage.read_part(job):
-                table = _completed(table, index, job, scale, schema)
-                sums.append(float(np.sum(table.column("weight").to_numpy())))
-                split = assign(sha256, table.column("event").to_numpy(), fractions)
-                if job.lhe:  # two showers of one hard event stay together
-                    lhe_event = table.column("lhe_event").to_numpy()
-                    of_lhe = assign(digests.of(job.lhe), lhe_event, fractions)
-                    split = np.where(lhe_event >= 0, of_lhe, split)
+        if old is not None:
+            for split, files in before.items():
+                for table in tables([old.folder / file.path for file in files]):
+                    writers[split].write(_reweighted(table, scale, schema))
+                    advance(table.num_rows, table.num_rows)
+        index = work.classes.index(name)
+        for done in mine:
+            for table, split_of in _new_events(work, done, index, scale, schema):
                 for number, writer in enumerate(writers.values()):
-                    writer.write(table.filter(pa.array(split == number)))
-                advance(table.num_rows)
-    return _Shards({split: writer.files for split, writer in writers.items()}, math.fsum(sums))
+                    writer.write(table.filter(pa.array(split_of == number)))
+                advance(table.num_rows, table.num_rows)
+    return {split: writer.files for split, writer in writers.items()}
 
 
-def _completed(table: pa.Table, index: int, job: Job, scale: float, schema: pa.Schema) -> pa.Table:
-    """Add the columns that a part does not know: source, process and weight."""
-    rows = table.num_rows
-    later = {
-        "source": pa.array(np.full(rows, job.source, np.int32)),
-        "process": pa.array(np.full(rows, index, np.int64)),
-        "weight": pa.array(table.column("gen_weight").to_numpy() * scale),
-    }
-    columns = [later[f.name] if f.name in later else table.column(f.name) for f in schema]
+def _scale(old: Existing, name: str) -> float:
+    entry = old.manifest.processes[old.manifest.classes.index(name)]
+    return entry.cross_section / entry.sum_gen_weight if entry.sum_gen_weight else 0.0
+
+
+def tables(paths: Sequence[Path]) -> Iterator[pa.Table]:
+    """Yield the rows of some shards in order, a row group at a time."""
+    for path in paths:
+        with pq.ParquetFile(path) as shard:
+            for batch in shard.iter_batches(ROW_GROUP):
+                yield pa.Table.from_batches([batch])
+
+
+def _reweighted(table: pa.Table, scale: float, schema: pa.Schema) -> pa.Table:
+    weight = pa.array(table.column("gen_weight").to_numpy() * scale)
+    columns = [weight if f.name == "weight" else table.column(f.name) for f in schema]
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def _cut_flow(tallies: list[Tally], recipe: Recipe) -> list[Cut]:
-    flow = []
-    for step, text in enumerate(("all", *recipe.select)):
-        counts = [tally.flow[step] for tally in tallies if tally.flow]
-        flow.append(
-            Cut(
-                cut=text,
-                events=sum(events for events, _ in counts),
-                sum_gen_weight=math.fsum(weight for _, weight in counts),
-            )
-        )
-    return flow
+def _new_events(
+    work: Assembly, done: Converted, index: int, scale: float, schema: pa.Schema
+) -> Iterator[tuple[pa.Table, Array]]:
+    """Yield the converted events of a source with the position of each one's split."""
+    source = work.sources[done.source.index]
+    fractions = work.recipe.splits.fractions
+    for job, tally in done.work:
+        if tally.damage:
+            continue
+        for table in work.parts.read(job.identity):
+            rows = table.num_rows
+            later = {
+                "source": pa.array(np.full(rows, done.source.index, np.int32)),
+                "process": pa.array(np.full(rows, index, np.int64)),
+                "weight": pa.array(table.column("gen_weight").to_numpy() * scale),
+            }
+            columns = [later[f.name] if f.name in later else table.column(f.name) for f in schema]
+            split_of = assign(source.sha256, table.column("event").to_numpy(), fractions)
+            if source.lhe:  # two showers of one hard event stay together
+                lhe_event = table.column("lhe_event").to_numpy()
+                of_lhe = assign(source.lhe_sha256, lhe_event, fractions)
+                split_of = np.where(lhe_event >= 0, of_lhe, split_of)
+            yield pa.Table.from_arrays(columns, schema=schema), split_of

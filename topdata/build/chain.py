@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import pyarrow as pa
 
 from topdata import expressions, quantities
+from topdata.build.tally import Tally
 from topdata.events import Array, EventChunk, Jagged, empty
 from topdata.kinematics import wrap
 from topdata.objects import select_objects
-from topdata.recipe import Recipe
+from topdata.recipe import Rules
 from topdata.schema.arrow import build as to_arrow
 from topdata.schema.fields import EVENT, ME, Field
 from topdata.truth import Truth, match, no_truth, truth_of
@@ -21,47 +20,14 @@ LATER = ("source", "process", "weight")
 PART_FIELDS: tuple[Field, ...] = tuple(f for f in EVENT if f.name not in LATER)
 
 
-@dataclass(slots=True)
-class Tally:
-    """What became of the events of some chunks."""
-
-    read: int = 0
-    written: int = 0
-    sum_gen_weight: float = 0.0
-    negative: int = 0
-    # usable events, then those left after each cut: (events, sum of gen_weight)
-    flow: list[tuple[int, float]] = field(default_factory=list)
-    unusable: list[tuple[int, int, str]] = field(default_factory=list)  # start, stop, why
-    dangling: int = 0
-    unpaired: int = 0  # events that the paired LHE file does not reach
-    undecayed: list[int] = field(default_factory=list)  # |PDG codes|, at parton level
-
-    @property
-    def usable(self) -> int:
-        """Number of events that could be read and hold finite numbers."""
-        return self.flow[0][0] if self.flow else 0
-
-    @property
-    def lost(self) -> int:
-        """Number of events that could not be used."""
-        return sum(stop - start for start, stop, _ in self.unusable)
-
-    def passed(self, step: int, gen_weight: Array) -> None:
-        """Count the events that are left after a step of the selection; 0 is before any cut."""
-        if step == len(self.flow):
-            self.flow.append((0, 0.0))
-        events, weight = self.flow[step]
-        self.flow[step] = (events + len(gen_weight), weight + float(gen_weight.sum()))
-
-
-def convert(chunk: EventChunk, recipe: Recipe, tally: Tally) -> pa.Table:
+def convert(chunk: EventChunk, rules: Rules, tally: Tally) -> pa.Table:
     """Return the selected events of a chunk in the storage schema, without the columns of LATER."""
     tally.read += len(chunk)
     tally.undecayed = sorted({*tally.undecayed, *chunk.undecayed})
     tally.dangling += int((chunk.leptons["gen"] == -2).sum())
     truth = truth_of(chunk.gen) if chunk.gen is not None else no_truth(len(chunk))
-    chunk = select_objects(chunk, recipe.objects)
-    jet_parton, lepton_parton = match(truth, chunk.jets, chunk.leptons, chunk.gen, recipe.matching)
+    chunk = select_objects(chunk, rules.objects)
+    jet_parton, lepton_parton = match(truth, chunk.jets, chunk.leptons, chunk.gen, rules.matching)
     _fold_phi(chunk, truth)
     table = _table(chunk, truth, jet_parton, lepton_parton)
     usable = _usable(chunk, truth, tally)
@@ -69,15 +35,15 @@ def convert(chunk: EventChunk, recipe: Recipe, tally: Tally) -> pa.Table:
     weight = chunk.gen_weight[usable]
     tally.sum_gen_weight += float(weight.sum())
     tally.negative += int((weight < 0).sum())
-    return _selected(table, weight, recipe, tally)
+    return _selected(table, weight, rules, tally)
 
 
-def _selected(table: pa.Table, weight: Array, recipe: Recipe, tally: Tally) -> pa.Table:
+def _selected(table: pa.Table, weight: Array, rules: Rules, tally: Tally) -> pa.Table:
     """Apply the cuts in order."""
     tally.passed(0, weight)
-    for step, text in enumerate(recipe.select, start=1):
+    for step, text in enumerate(rules.select, start=1):
         cut = expressions.parse(text, quantities.NAMES, quantities.CONDITIONS)
-        values = quantities.evaluate(table, cut.names, btag_bit=recipe.objects.jets.btag_bit)
+        values = quantities.evaluate(table, cut.names, btag_bit=rules.objects.jets.btag_bit)
         keep = np.broadcast_to(cut.mask(values), weight.shape)
         table, weight = table.filter(pa.array(keep)), weight[keep]
         tally.passed(step, weight)

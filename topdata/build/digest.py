@@ -1,4 +1,4 @@
-"""sha256 of source files, computed beside the conversion where a thread is free for it.
+"""sha256 of source files, each computed once and remembered as long as the file stays the same.
 
 The hash names a source for ever (provenance, splits); while a build runs, a file is known by its
 path, size and time of change, which cost nothing to ask for.
@@ -7,13 +7,13 @@ path, size and time of change, which cost nothing to ask for.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 
 import fsspec
 
+from topdata.build.parts import write_whole
+from topdata.cache import cache_folder
 from topdata.errors import InputError, one_line
 
 _BLOCK = 1 << 22
@@ -31,8 +31,16 @@ def stamp(path: str) -> tuple[int, str]:
         raise InputError(f"{path}: cannot be opened ({one_line(error)})") from error
 
 
-def file_digest(path: str) -> str:
-    """Return the sha256 (hex) of a local or remote file."""
+def file_digest(path: str, mark: str) -> str:
+    """Return the sha256 (hex) of a local or remote file, from the cache if its stamp is known.
+
+    Raises :class:`InputError` if the file cannot be read.
+    """
+    known = cache_folder("sha256") / hashlib.sha256(mark.encode()).hexdigest()[:32]
+    with suppress(OSError):
+        text = known.read_text()
+        if len(text) == 64:
+            return text
     digest = hashlib.sha256()
     try:
         with fsspec.open(path, "rb") as stream:
@@ -40,39 +48,13 @@ def file_digest(path: str) -> str:
                 digest.update(block)
     except (OSError, ValueError, ImportError) as error:
         raise InputError(f"{path}: cannot be read ({one_line(error)})") from error
+    with suppress(OSError):  # a cache that cannot be written is no fault
+        known.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(known, digest.hexdigest().encode())
     return digest.hexdigest()
 
 
-class Digests:
-    """The hashes of a build's sources, each computed once."""
-
-    def __init__(self, stamps: dict[str, str], known: dict[str, str]) -> None:
-        self._stamps = stamps
-        self._done = dict(known)
-        self._coming: dict[str, Future[str]] = {}
-
-    @contextmanager
-    def in_background(self, threads: int) -> Iterator[None]:
-        """Compute what is missing while the body runs, if there is more than one thread."""
-        if threads == 1:
-            yield
-            return
-        pool = ThreadPoolExecutor(1, thread_name_prefix="sha256")
-        try:
-            missing = [path for path in self._stamps if path not in self._done]
-            self._coming = {path: pool.submit(file_digest, path) for path in missing}
-            yield
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-    def of(self, path: str) -> str:
-        """Return the hash of a source; waits for it.
-
-        Raises :class:`InputError` if the file changed since the build was planned.
-        """
-        if path not in self._done:
-            coming = self._coming.get(path)
-            self._done[path] = coming.result() if coming else file_digest(path)
-            if stamp(path)[1] != self._stamps[path]:
-                raise InputError(f"{path}: changed while it was read, build again")
-        return self._done[path]
+def require_unchanged(path: str, mark: str) -> None:
+    """Raise :class:`InputError` if a file is not the one that was planned."""
+    if stamp(path)[1] != mark:
+        raise InputError(f"{path}: changed while it was read, build again")

@@ -1,56 +1,67 @@
-"""What a build will do: its sources, and jobs of one entry range each.
+"""What a build will do: its sources, and small jobs that any process can run.
 
-A job has an identity made of everything that shapes its result: its source (path, size and time
-of change), its entries, the recipe's rules for events, the schema and the version of this code.
-Finished jobs are found again by it.
+Planning asks for the size and time of change of every file and opens one file of each process, so
+that a mistake in the recipe shows at once and ten thousand files take no longer than ten. A large
+file is cut into pieces by size; which entries a piece holds is known when it is opened.
+
+A job has an identity made of everything that shapes its result: its source and the file that it
+is paired with (path, size and time of change), its piece, the recipe's rules for events, the
+schema and the version of this code. Finished jobs are found again by it.
 """
 
 from __future__ import annotations
 
-import glob
 import hashlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 import topdata
-from topdata.build.digest import Digests, file_digest, stamp
-from topdata.errors import InputError, RecipeError, nearest
+from topdata.build.digest import stamp
+from topdata.build.files import files_of
+from topdata.errors import InputError, RecipeError
 from topdata.events import Branches, ReadOptions, SourceInfo
 from topdata.pairing import Partner
-from topdata.recipe import Process, Recipe
+from topdata.recipe import Process, Recipe, Rules
 from topdata.registry import reader_for
 from topdata.schema.fingerprint import dataset_fingerprint, digest
 
-JOB_ENTRIES = 50_000
-_SAME_PROCESS = 1.1  # cross-section estimates of one process differ less
+JOB_BYTES = 256 << 20
+_REMOTE_THREADS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedSource:
-    """One input file, opened."""
+    """One input file, not yet opened."""
 
-    index: int
+    index: int  # row of the manifest's source table
     process: str
     path: str
     size: int
     stamp: str  # changes when the file does
-    info: SourceInfo
     lhe: str = ""  # the file that it is paired with
-    damage: str = ""  # why it cannot be used at all
+    lhe_stamp: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A range of entries of one source."""
+    """A piece of one source: entries ``n * piece // pieces`` to ``n * (piece + 1) // pieces``."""
 
-    source: int
-    path: str
-    lhe: str
-    start: int
-    stop: int
+    source: PlannedSource
+    piece: int
+    pieces: int
     identity: str
+
+    @property
+    def size(self) -> int:
+        """Bytes of input, about."""
+        return self.source.size // self.pieces
+
+    def entries(self, n: int) -> tuple[int, int]:
+        """Return the range of entries of a source with ``n`` entries."""
+        return n * self.piece // self.pieces, n * (self.piece + 1) // self.pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,196 +71,121 @@ class Plan:
     recipe: Recipe
     sources: list[PlannedSource]
     jobs: list[Job]
-    cross_sections: dict[str, tuple[float, str]]  # process -> (pb, where from)
-    digests: Digests
 
     @property
-    def level(self) -> str:
-        """What stands in the lists: reconstructed objects or partons."""
-        return next((s.info.level for s in self.sources if not s.damage), "reconstructed")
-
-    @property
-    def entries(self) -> int:
-        """Number of events to read."""
-        return sum(job.stop - job.start for job in self.jobs)
+    def size(self) -> int:
+        """Bytes of input."""
+        return sum(source.size for source in self.sources)
 
 
-def read_options(recipe: Recipe, threads: int = 1) -> ReadOptions:
+def read_options(rules: Rules, threads: int = 1) -> ReadOptions:
     """Return how the recipe wants its sources read."""
     return ReadOptions(
-        branches=Branches(**recipe.branches.model_dump()),
-        truth=recipe.truth,
+        branches=Branches(**rules.branches.model_dump()),
+        truth=rules.truth,
         threads=threads,
-        invisible=frozenset(abs(code) for code in recipe.invisible),
+        invisible=frozenset(abs(code) for code in rules.invisible),
     )
 
 
-def plan(
-    recipe: Recipe, base: Path, *, skip_bad: bool, progress: Callable[[str], None] = lambda _: None
-) -> Plan:
-    """Find and open every source of a recipe; file names are relative to ``base``.
+def plan(recipe: Recipe, base: Path, *, skip_bad: bool = False) -> Plan:
+    """Find every source of a recipe; file names are relative to ``base``.
 
-    Raises :class:`RecipeError` for a pattern that matches nothing, a file named twice or a
-    missing cross-section, :class:`InputError` for a source that cannot be opened, unless
-    ``skip_bad`` accepts its loss.
+    Raises :class:`RecipeError` for a pattern that matches nothing or a file named twice,
+    :class:`InputError` for a file that does not exist, and either where the first file of a
+    process shows that the recipe cannot work, unless ``skip_bad`` accepts its loss.
     """
-    sources: list[PlannedSource] = []
+    named = [(process, files_of(process, base)) for process in recipe.processes]
+    stamps = _stamps([path for _, pairs in named for pair in pairs for path in pair if path])
+    sources = [
+        PlannedSource(0, process.name, path, *stamps[path], lhe, stamps[lhe][1] if lhe else "")
+        for process, pairs in named
+        for path, lhe in pairs
+    ]
+    _require_distinct(sources)
+    _try_out(recipe, sources, skip_bad=skip_bad)
+    return planned(recipe, sources)
+
+
+def planned(recipe: Recipe, sources: list[PlannedSource], first: int = 0) -> Plan:
+    """Return the plan of some sources, numbered from ``first`` on."""
+    shared = digest(
+        {
+            "recipe": recipe.rules().model_dump(mode="json"),
+            "schema": dataset_fingerprint(),
+            "code": _code_digest(),
+        }
+    )
+    numbered = [
+        PlannedSource(index, s.process, s.path, s.size, s.stamp, s.lhe, s.lhe_stamp)
+        for index, s in enumerate(sources, start=first)
+    ]
+    return Plan(recipe, numbered, [job for source in numbered for job in _jobs(source, shared)])
+
+
+def _stamps(paths: list[str]) -> dict[str, tuple[int, str]]:
+    """Return size and stamp of every file, of remote ones many at a time."""
+    with ThreadPoolExecutor(_REMOTE_THREADS) as pool:
+        remote = {path: pool.submit(stamp, path) for path in paths if "://" in path}
+        found = {path: stamp(path) for path in paths if path not in remote}
+        return found | {path: coming.result() for path, coming in remote.items()}
+
+
+def _require_distinct(sources: list[PlannedSource]) -> None:
+    """Refuse one file under two names (links); copies are found by their hash later."""
+    seen: dict[str, str] = {}
+    for source in sources:
+        first = seen.setdefault(source.stamp, source.path)
+        if first != source.path:
+            raise RecipeError(f"{source.path}: the same events as {first}, name the file once")
+
+
+def _try_out(recipe: Recipe, sources: list[PlannedSource], *, skip_bad: bool) -> None:
+    """Open the first file of each process: most mistakes show in it."""
+    options = read_options(recipe)
+    levels: dict[str, str] = {}
     for process in recipe.processes:
-        for path, lhe in _pairs(process, base):
-            progress(path)
-            source = _source(len(sources), process.name, path, recipe, skip_bad=skip_bad)
-            sources.append(_paired(source, lhe, recipe) if lhe else source)
-    known = _require_distinct(sources)
-    stamps = {source.path: source.stamp for source in sources}
-    stamps |= {source.lhe: stamp(source.lhe)[1] for source in sources if source.lhe}
-    digests = Digests(stamps, known)
-    _require_one_level(sources)
-    cross_sections = {
-        process.name: _cross_section(process, [s for s in sources if s.process == process.name])
-        for process in recipe.processes
-    }
-    return Plan(recipe, sources, list(_jobs(recipe, sources)), cross_sections, digests)
-
-
-def _pairs(process: Process, base: Path) -> list[tuple[str, str]]:
-    """Return every file of a process with the LHE file that it is paired with, if any."""
-    if process.files:
-        return [(path, "") for path in _paths(process, process.files, base)]
-    delphes, lhe = (_paths(process, names, base) for names in (process.delphes, process.lhe))
-    if len(delphes) != len(lhe):
-        raise RecipeError(
-            f"process {process.name!r}: {len(delphes)} Delphes files and {len(lhe)} LHE files "
-            "cannot be paired one to one"
-        )
-    return list(zip(delphes, lhe, strict=True))
-
-
-def _paired(source: PlannedSource, lhe: str, recipe: Recipe) -> PlannedSource:
-    """Add what the LHE file knows: cross-section and names of the weights."""
-    partner = Partner(lhe, read_options(recipe)).info
-    sigma = source.info.cross_section
-    own = (sigma, source.info.cross_section_error)
-    cross_section, error = own if sigma else (partner.cross_section, partner.cross_section_error)
-    more = partner.entries - source.info.entries
-    notes = source.info.notes + (
-        (f"{more} events of the LHE file are not here",) if more > 0 else ()
-    )
-    info = replace(
-        source.info, cross_section=cross_section, cross_section_error=error, notes=notes,
-        weight_names=partner.weight_names, process=partner.process,
-    )  # fmt: skip
-    return replace(source, lhe=lhe, info=info)
-
-
-def _paths(process: Process, patterns: list[str], base: Path) -> list[str]:
-    found: list[str] = []
-    for pattern in patterns:
-        if "://" in pattern:
-            found.append(pattern)
-            continue
-        path = base / Path(pattern).expanduser()
-        if path.exists():
-            found.append(str(path))
-            continue
-        inside = str(Path(pattern).expanduser())
-        matches = sorted(glob.glob(inside, root_dir=base, recursive=True))
-        if not matches:
-            raise RecipeError(
-                f"process {process.name!r}: no file matches {pattern!r} in {base}{_similar(path)}"
-            )
-        found.extend(str(base / match) for match in matches)
-    if folder := next((f for f in found if "://" not in f and Path(f).is_dir()), None):
-        raise RecipeError(f"process {process.name!r}: {folder} is a folder, name its files: "
-                          f"{folder}/*.root")  # fmt: skip
-    for path_ in found:
-        if found.count(path_) > 1:
-            raise RecipeError(f"process {process.name!r}: {path_} is named twice")
-    return found
-
-
-def _similar(path: Path) -> str:
-    """Name the file that was probably meant, if there is one."""
-    try:
-        there = [entry.name for entry in path.parent.iterdir()]
-    except OSError:
-        return ""
-    text = nearest(path.name, there)
-    return text if "did you mean" in text else ""
-
-
-def _source(
-    index: int, process: str, path: str, recipe: Recipe, *, skip_bad: bool
-) -> PlannedSource:
-    size, mark = stamp(path)
-    try:
-        reader = reader_for(path)(path, read_options(recipe))
+        source = next(source for source in sources if source.process == process.name)
         try:
-            info = reader.info
-        finally:
-            reader.close()
-    except InputError as error:
-        if not skip_bad:
-            raise
-        nothing = SourceInfo("unreadable", 0, {}, False)
-        return PlannedSource(index, process, path, size, mark, nothing, damage=str(error))
-    return PlannedSource(index, process, path, size, mark, info)
+            info = source_info(source, options)
+        except InputError:
+            if not skip_bad:
+                raise
+            continue
+        require_cross_section(process, source.path, info.cross_section)
+        levels[source.path] = info.level
+    require_one_level(levels)
 
 
-def _require_distinct(sources: list[PlannedSource]) -> dict[str, str]:
-    """Raise if two sources hold the same bytes; return the hashes that the answer needed.
-
-    Only files of one size can be equal, so hardly any is read for this.
-    """
-    by_size: dict[int, list[PlannedSource]] = {}
-    for source in sources:
-        by_size.setdefault(source.size, []).append(source)
-    known: dict[str, str] = {}
-    for same_size in by_size.values():
-        seen: dict[str, str] = {}
-        for source in same_size if len(same_size) > 1 else []:
-            known[source.path] = file_digest(source.path)
-            first = seen.setdefault(known[source.path], source.path)
-            if first != source.path:
-                raise RecipeError(f"{source.path}: the same events as {first}, name the file once")
-    return known
+def source_info(source: PlannedSource, options: ReadOptions) -> SourceInfo:
+    """Open a source, and the file that it is paired with, and return what they say."""
+    reader = reader_for(source.path)(source.path, options)
+    try:
+        info = reader.info
+    finally:
+        reader.close()
+    return Partner(source.lhe, options).completed(info) if source.lhe else info
 
 
-def _require_one_level(sources: list[PlannedSource]) -> None:
-    """Refuse a dataset in which partons would pass for reconstructed jets."""
-    usable = [source for source in sources if not source.damage]
-    for source in usable:
-        if source.info.level != usable[0].info.level:
-            raise RecipeError(
-                f"{source.path} is of {source.info.level} level and {usable[0].path} of "
-                f"{usable[0].info.level} level: build two datasets"
-            )
-
-
-def _cross_section(process: Process, sources: list[PlannedSource]) -> tuple[float, str]:
-    if process.cross_section is not None:
-        return process.cross_section, "recipe"
-    entries, total = 0, 0.0
-    given: dict[str, float] = {}
-    for source in sources:
-        if source.info.cross_section is None:
-            if source.damage:
-                continue
-            raise RecipeError(
-                f"process {process.name!r}: {source.path} holds no usable cross-section, "
-                "add `cross_section:` in pb"
-            )
-        given[source.path] = source.info.cross_section
-        entries += source.info.entries
-        total += source.info.cross_section * source.info.entries
-    low, high = (pick(given, key=given.__getitem__, default="") for pick in (min, max))
-    if given and given[high] > _SAME_PROCESS * given[low]:
+def require_cross_section(process: Process, path: str, cross_section: float | None) -> None:
+    """Raise :class:`RecipeError` if neither recipe nor file gives a cross-section."""
+    if process.cross_section is None and cross_section is None:
         raise RecipeError(
-            f"process {process.name!r}: {low} has {given[low]:.4g} pb and {high} {given[high]:.4g} "
-            "pb: different processes, or add `cross_section:` in pb"
+            f"process {process.name!r}: {path} holds no usable cross-section, "
+            "add `cross_section:` in pb"
         )
-    if not entries:
-        raise RecipeError(f"process {process.name!r}: no cross-section, add `cross_section:` in pb")
-    return total / entries, "file"
+
+
+def require_one_level(levels: dict[str, str]) -> str:
+    """Return the level of the files, by path; partons must not pass for reconstructed jets."""
+    first = next(iter(levels), "")
+    for path, level in levels.items():
+        if level != levels[first]:
+            raise RecipeError(
+                f"{path} is of {level} level and {first} of {levels[first]} level: build two "
+                "datasets"
+            )
+    return levels.get(first, "reconstructed")
 
 
 def _code_digest() -> str:
@@ -260,16 +196,19 @@ def _code_digest() -> str:
     return digest_.hexdigest()
 
 
-def _jobs(recipe: Recipe, sources: list[PlannedSource]) -> Iterator[Job]:
-    shared = {
-        "recipe": recipe.per_process(),
-        "schema": dataset_fingerprint(),
-        "code": _code_digest(),
-    }
-    for source in sources:
-        step = JOB_ENTRIES if source.info.seekable else max(source.info.entries, 1)
-        for start in range(0, source.info.entries, step):
-            stop = min(start + step, source.info.entries)
-            origin = {"source": source.stamp, "lhe": stamp(source.lhe)[1] if source.lhe else ""}
-            identity = digest({**shared, **origin, "start": start, "stop": stop})
-            yield Job(source.index, source.path, source.lhe, start, stop, identity[:32])
+def _jobs(source: PlannedSource, shared: str) -> Iterator[Job]:
+    pieces = _pieces(source)
+    for piece in range(pieces):
+        text = f"{shared}|{source.stamp}|{source.lhe_stamp}|{piece}/{pieces}"
+        yield Job(source, piece, pieces, hashlib.sha256(text.encode()).hexdigest()[:32])
+
+
+def _pieces(source: PlannedSource) -> int:
+    """Return into how many jobs a file is cut; most are not even looked at for this."""
+    if source.size <= JOB_BYTES:
+        return 1
+    try:
+        seekable = reader_for(source.path).seekable
+    except InputError:
+        return 1  # the job will say what is wrong
+    return -(-source.size // JOB_BYTES) if seekable else 1

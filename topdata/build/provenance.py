@@ -8,23 +8,48 @@ from __future__ import annotations
 
 import math
 import platform
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import topdata
-from topdata.build.chain import Tally
-from topdata.build.plan import Job, Plan, PlannedSource
+from topdata.build.normalise import summed_flow
+from topdata.build.plan import Job, PlannedSource
+from topdata.build.tally import Tally
+from topdata.events import SourceInfo
 from topdata.manifest import Ledger, Quarantine, Source
+from topdata.recipe import Recipe
 
 _PACKAGES = ("awkward", "datasets", "numpy", "pyarrow", "uproot")
 _WEIGHTS_DIFFER = 0.01  # relative difference of the mean |weight| of two files worth a word
-Work = list[tuple[Job, Tally]]
 
 
-def public_names(paths: list[str]) -> dict[str, str]:
+@dataclass(slots=True)
+class Converted:
+    """A source whose jobs are done."""
+
+    source: PlannedSource
+    work: list[tuple[Job, Tally]] = field(default_factory=list)  # in the order of its entries
+
+    @property
+    def tallies(self) -> list[Tally]:
+        """The tallies of its jobs."""
+        return [tally for _, tally in self.work]
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the source says of itself; it is said by the job that read its first entries."""
+        return self.tallies[0].info
+
+    @property
+    def damage(self) -> str:
+        """Why the source cannot be used at all."""
+        return next((tally.damage for tally in self.tallies if tally.damage), "")
+
+
+def public_names(paths: Sequence[str]) -> dict[str, str]:
     """Return a name for each path: URLs as they are, of files as little as tells them apart."""
     names = {path: path for path in paths if "://" in path}
     parts = {path: Path(path).resolve().parts for path in paths if "://" not in path}
@@ -35,7 +60,7 @@ def public_names(paths: list[str]) -> dict[str, str]:
     return names
 
 
-def ledger(tallies: list[Tally]) -> Ledger:
+def _ledger(tallies: list[Tally]) -> Ledger:
     """Sum some tallies; ``read`` and ``cut`` are counted apart, so a mistake would not close."""
     written = sum(tally.written for tally in tallies)
     return Ledger(
@@ -46,83 +71,78 @@ def ledger(tallies: list[Tally]) -> Ledger:
     )
 
 
-def summed_flow(flows: list[list[tuple[int, float]]]) -> list[tuple[int, float]]:
-    """Add cut flows step by step; those of sources without a usable event are empty."""
-    steps = max((len(flow) for flow in flows), default=0)
-    return [
-        (sum(f[step][0] for f in flows if f), math.fsum(f[step][1] for f in flows if f))
-        for step in range(steps)
-    ]
+def source_row(done: Converted, name: str) -> Source:
+    """Return a source's row of the manifest's table."""
+    tallies, info = done.tallies, done.info
+    notes = list(info.notes)
+    if dangling := sum(tally.dangling for tally in tallies):
+        notes.append(f"{dangling} lepton references lead nowhere")
+    if unpaired := sum(tally.unpaired for tally in tallies):
+        notes.append(f"{unpaired} events have no partner in the LHE file")
+    flows = [tally.flow for tally in tallies]
+    return Source(
+        process=done.source.process,
+        file=name,
+        sha256=tallies[0].sha256,
+        size=done.source.size,
+        format=info.format,
+        generator=info.generator,
+        generated=info.process,
+        cross_section=info.cross_section,
+        cross_section_error=info.cross_section_error,
+        weight_names=list(info.weight_names),
+        undecayed=sorted({code for tally in tallies for code in tally.undecayed}),
+        truth=info.truth,
+        entries=info.entries,
+        lhe=Path(done.source.lhe).name if done.source.lhe else "",
+        lhe_sha256=tallies[0].lhe_sha256,
+        sum_gen_weight=math.fsum(tally.sum_gen_weight for tally in tallies),
+        negative_weights=sum(tally.negative for tally in tallies),
+        flow=summed_flow(flows, max((len(flow) for flow in flows), default=0)),
+        ledger=_ledger(tallies),
+        notes=[_without_folder(note, done.source.path) for note in notes],
+    )
 
 
-def sources(planned: Plan, by_source: dict[int, Work]) -> list[Source]:
-    """Return the manifest's source table."""
-    names = public_names([source.path for source in planned.sources])
-    first_weight: dict[str, tuple[str, float]] = {}
-    entries = []
-    for source in planned.sources:
-        tallies = [tally for _, tally in by_source[source.index]]
-        notes = list(source.info.notes)
-        if dangling := sum(tally.dangling for tally in tallies):
-            notes.append(f"{dangling} lepton references lead nowhere")
-        if unpaired := sum(tally.unpaired for tally in tallies):
-            notes.append(f"{unpaired} events have no partner in the LHE file")
-        notes += _weight_notes(source, names, tallies, first_weight)
-        entries.append(
-            Source(
-                process=source.process,
-                file=names[source.path],
-                sha256=planned.digests.of(source.path),
-                size=source.size,
-                format=source.info.format,
-                generator=source.info.generator,
-                generated=source.info.process,
-                cross_section=source.info.cross_section,
-                cross_section_error=source.info.cross_section_error,
-                weight_names=list(source.info.weight_names),
-                undecayed=sorted({code for tally in tallies for code in tally.undecayed}),
-                truth=source.info.truth,
-                entries=source.info.entries,
-                lhe=Path(source.lhe).name if source.lhe else "",
-                lhe_sha256=planned.digests.of(source.lhe) if source.lhe else "",
-                sum_gen_weight=math.fsum(tally.sum_gen_weight for tally in tallies),
-                negative_weights=sum(tally.negative for tally in tallies),
-                flow=summed_flow([tally.flow for tally in tallies]),
-                ledger=ledger(tallies),
-                notes=[_without_folder(note, source.path) for note in notes],
-            )
-        )
-    return entries
-
-
-def _weight_notes(
-    source: PlannedSource, names: dict[str, str], tallies: list[Tally],
-    first: dict[str, tuple[str, float]],
-) -> list[str]:  # fmt: skip
+def note_weights(sources: Sequence[Source]) -> None:
     """Say when a file's weights have another size than those of the process's first file."""
-    usable = sum(tally.usable for tally in tallies)
-    if not usable:
-        return []
-    mean = abs(float(np.sum([tally.sum_gen_weight for tally in tallies]))) / usable
-    name, reference = first.setdefault(source.process, (names[source.path], mean))
-    if abs(mean - reference) <= _WEIGHTS_DIFFER * reference:
-        return []
-    return [f"mean weight {mean:.4g}, but {reference:.4g} in {name}: is it the same process?"]
+    first: dict[str, tuple[str, float]] = {}
+    for source in sources:
+        usable = source.flow[0][0] if source.flow else 0
+        if not usable:
+            continue
+        mean = abs(source.sum_gen_weight) / usable
+        name, reference = first.setdefault(source.process, (source.file, mean))
+        note = f"mean weight {mean:.4g}, but {reference:.4g} in {name}: is it the same process?"
+        if abs(mean - reference) > _WEIGHTS_DIFFER * reference and note not in source.notes:
+            source.notes.append(note)
 
 
-def quarantine(planned: Plan, by_source: dict[int, Work]) -> list[Quarantine]:
+def quarantine(converted: Sequence[Converted]) -> list[Quarantine]:
     """Return what was lost, one row for a source and reason."""
     lost: dict[tuple[int, str], list[tuple[int, int]]] = {}
-    for source in planned.sources:
-        if source.damage:
-            lost[source.index, _without_folder(source.damage, source.path)] = []
-        for _, tally in by_source[source.index]:
+    for done in converted:
+        source = done.source
+        if done.damage:
+            lost[source.index, _without_folder(done.damage, source.path)] = []
+        for tally in done.tallies:
             for start, stop, reason in tally.unusable:
                 lost.setdefault((source.index, reason), []).append((start, stop))
     return [
-        Quarantine(source=source, ranges=ranges, reason=reason)
+        Quarantine(source=source, ranges=_joined(ranges), reason=reason)
         for (source, reason), ranges in lost.items()
     ]
+
+
+def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Join ranges that touch: where a source was cut into jobs is nobody's business."""
+    joined: list[tuple[int, int]] = []
+    for start, stop in ranges:
+        if joined and joined[-1][1] == start:
+            joined[-1] = (joined[-1][0], stop)
+        else:
+            joined.append((start, stop))
+    return joined
 
 
 def _without_folder(text: str, path: str) -> str:
@@ -136,12 +156,13 @@ def _without_folder(text: str, path: str) -> str:
     return text
 
 
-def published_recipe(planned: Plan) -> dict[str, Any]:
+def published_recipe(
+    recipe: Recipe, sources: Sequence[PlannedSource], names: dict[str, str]
+) -> dict[str, Any]:
     """Return the recipe with every file that was read, named as in the source table."""
-    names = public_names([source.path for source in planned.sources])
-    content = planned.recipe.model_dump(mode="json", exclude_defaults=True)
+    content = recipe.plain()
     for process in content["processes"]:
-        mine = [source for source in planned.sources if source.process == process["name"]]
+        mine = [source for source in sources if source.process == process["name"]]
         process["delphes" if "delphes" in process else "files"] = [names[s.path] for s in mine]
         if "lhe" in process:
             process["lhe"] = [Path(source.lhe).name for source in mine]

@@ -1,57 +1,56 @@
-"""Run a plan: convert every job, then put the parts together as a dataset."""
+"""Build a dataset: plan, convert every job, put the parts together."""
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol
 
-import pyarrow as pa
-
-from topdata.build.assemble import assemble
-from topdata.build.chain import PART_FIELDS, Tally, convert
-from topdata.build.plan import Job, Plan, plan, read_options
-from topdata.build.stage import Stage, open_stage, require_free
-from topdata.errors import IncompleteError, OutputError
-from topdata.events import Damage
-from topdata.manifest import Manifest
-from topdata.pairing import Partner
+from topdata.build.assemble import Assembly, assemble
+from topdata.build.engines import Engine, InProcess
+from topdata.build.extend import Existing, existing, what_is_new
+from topdata.build.job import Task
+from topdata.build.plan import Plan, plan, require_cross_section
+from topdata.build.provenance import (
+    Converted,
+    note_weights,
+    public_names,
+    published_recipe,
+    source_row,
+)
+from topdata.build.stage import open_stage, recover, require_free
+from topdata.errors import IncompleteError, OutputError, RecipeError
+from topdata.manifest import Manifest, Source
 from topdata.recipe import Recipe
-from topdata.registry import reader_for
-from topdata.schema.arrow import arrow_type
-
-T = TypeVar("T")
-_PART_SCHEMA = pa.schema([pa.field(f.name, arrow_type(f)) for f in PART_FIELDS])
 
 
 class Progress(Protocol):
     """Told what a build does; see ``topdata.cli.progress``."""
 
-    def planning(self, path: str) -> None:
-        """A source is opened and hashed."""
+    def start(self, stage: str, total: int, unit: str) -> None:
+        """A stage begins: ``total`` bytes or events."""
         ...
 
-    def start(self, stage: str, total: int) -> None:
-        """A stage of ``total`` events begins."""
+    def advance(self, done: int, events: int) -> None:
+        """Some of the stage's units, and as many events, are done."""
         ...
 
-    def advance(self, events: int) -> None:
-        """Some events of the stage are done."""
+    def note(self, event: str, **facts: Any) -> None:
+        """Something happened: ``planned``, ``job``, ``lost``, ``written``."""
         ...
 
 
 class Silent:
     """Tells nobody."""
 
-    def planning(self, path: str) -> None:
+    def start(self, stage: str, total: int, unit: str) -> None:
         """Do nothing."""
 
-    def start(self, stage: str, total: int) -> None:
+    def advance(self, done: int, events: int) -> None:
         """Do nothing."""
 
-    def advance(self, events: int) -> None:
+    def note(self, event: str, **facts: Any) -> None:
         """Do nothing."""
 
 
@@ -62,14 +61,18 @@ def build(
     base: Path | None = None,
     skip_bad: bool = False,
     overwrite: bool = False,
+    extend: bool = False,
     threads: int = 2,
+    engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> Manifest:
     """Build the dataset of a recipe in the folder ``output`` and return its manifest.
 
     File names of the recipe are relative to ``base`` (default: the current folder). An
-    interrupted build is taken up by the next one with the same output. ``threads`` unpack
-    baskets beside the work on events.
+    interrupted build is taken up by the next one with the same output. Jobs run on ``engine``
+    (default: in this process, see :mod:`topdata.build.engines`); in each, ``threads`` unpack
+    baskets beside the work on events. With ``extend`` the output is a dataset that was built from
+    less: only what is new is converted.
 
     Raises :class:`RecipeError`, :class:`InputError` or :class:`OutputError` before or while it
     works, and :class:`IncompleteError` when events were damaged and ``skip_bad`` is false; in
@@ -77,18 +80,29 @@ def build(
     """
     told = progress or Silent()
     output = output.resolve()  # an output that is a link is replaced where it leads
-    require_free(output, overwrite=overwrite)
-    planned = plan(recipe, base or Path(), skip_bad=skip_bad, progress=told.planning)
+    recover(output)
+    old = existing(output) if extend else None
+    require_free(output, overwrite=overwrite or extend)
+    whole = plan(recipe, base or Path(), skip_bad=skip_bad)
+    planned, old_paths = what_is_new(whole, old) if old else (whole, {})
+    names = public_names([source.path for source in whole.sources])
+    published = published_recipe(recipe, whole.sources, names)
+    if old and published == old.manifest.recipe:
+        return old.manifest  # there is nothing new
+    told.note("planned", files=len(planned.sources), jobs=len(planned.jobs), bytes=planned.size)
     try:
-        with open_stage(output, overwrite=overwrite) as stage:
-            told.start("reading", planned.entries)
-            with planned.digests.in_background(threads):
-                tallies = [_run(job, stage, recipe, threads, told) for job in planned.jobs]
-                if not skip_bad:
-                    _require_complete(tallies, planned, output)
-                told.start("writing", sum(tally.written for tally in tallies))
-                manifest = assemble(planned, tallies, stage, told.advance)
-            stage.publish(overwrite=overwrite)
+        with open_stage(output, overwrite=overwrite or extend) as stage:
+            task = Task(recipe.rules(), stage.parts, threads)
+            converted = _convert(planned, task, engine or InProcess(), told)
+            if not skip_bad:
+                _require_complete(converted, output)
+            sources = _sources(converted, names, old, old_paths)
+            _require_usable(recipe, sources, converted)
+            told.start("writing", sum(source.ledger.written for source in sources), "events")
+            work = Assembly(recipe, sources, converted, old, stage.parts, stage.dataset)
+            manifest = assemble(work, published, told.advance)
+            stage.publish(overwrite=overwrite or extend)
+            told.note("written", **manifest.total.model_dump())
             return manifest
     except OSError as error:
         if error.errno == errno.ENOSPC or "No space left" in str(error):
@@ -99,58 +113,78 @@ def build(
         raise
 
 
-def _run(job: Job, stage: Stage, recipe: Recipe, threads: int, told: Progress) -> Tally:
-    """Convert one job, or find it done."""
-    tally = stage.finished(job)
-    if tally is not None:
-        told.advance(job.stop - job.start)
-        return tally
-    tally = Tally()
-    options = read_options(recipe, threads)
-    reader = reader_for(job.path)(job.path, options)
-    partner = Partner(job.lhe, options) if job.lhe else None
-    try:
-        with stage.open_part(job, _PART_SCHEMA) as writer:
-            for item in _ahead(reader.chunks(job.start, job.stop), threads):
-                if isinstance(item, Damage):
-                    lost = item.stop - item.start
-                    tally.read += lost
-                    tally.unusable.append((item.start, item.stop, item.reason))
-                    told.advance(lost)
-                    continue
-                if partner is not None:
-                    tally.unpaired += partner.attach(item, job.path)
-                writer.write_table(convert(item, recipe, tally))
-                told.advance(len(item))
-    finally:
-        reader.close()
-    stage.finish(job, tally)
-    return tally
+def _convert(planned: Plan, task: Task, engine: Engine, told: Progress) -> list[Converted]:
+    """Run all jobs and sort the tallies by source and piece."""
+    told.start("reading", planned.size, "bytes")
+    tallies = {}
+    for job, tally in engine.run(task, planned.jobs, told.advance):
+        tallies[job.identity] = tally
+        start, stop = job.entries(tally.info.entries)
+        told.note("job", file=job.source.path, start=start, stop=stop, written=tally.written)
+        if tally.damage:
+            told.note("lost", file=job.source.path, reason=tally.damage)
+        for start, stop, reason in tally.unusable:
+            told.note("lost", file=job.source.path, start=start, stop=stop, reason=reason)
+    converted = {source.index: Converted(source) for source in planned.sources}
+    for job in planned.jobs:
+        converted[job.source.index].work.append((job, tallies[job.identity]))
+    return list(converted.values())
 
 
-def _ahead(items: Iterator[T], threads: int) -> Iterator[T]:
-    """Yield ``items``, the next one being read while this one is worked on."""
-    if threads == 1:
-        yield from items
-        return
-    done = object()
-    with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as pool:
-        coming = pool.submit(next, items, done)
-        while (item := coming.result()) is not done:
-            coming = pool.submit(next, items, done)
-            yield item  # type: ignore[misc]
-
-
-def _require_complete(tallies: list[Tally], planned: Plan, output: Path) -> None:
+def _require_complete(converted: Sequence[Converted], output: Path) -> None:
+    """Raise :class:`IncompleteError` if something was lost: the first place, and how much."""
     lost = [
-        (job, item) for job, t in zip(planned.jobs, tallies, strict=True) for item in t.unusable
+        (done.source.path, item)
+        for done in converted
+        for tally in done.tallies
+        for item in tally.unusable
     ]
-    if not lost:
-        return
-    job, (start, stop, reason) = lost[0]
-    events = sum(tally.lost for tally in tallies)
-    where = f"entry {start}" if stop == start + 1 else f"entries {start} to {stop - 1}"
-    raise IncompleteError(
-        f"{job.path}: {where}: {reason}; {events} of {planned.entries} events are lost, nothing "
-        f"was written to {output}: mend the file, or add --skip-bad to go on without them"
+    unusable = [done for done in converted if done.damage]
+    events = sum(tally.lost for done in converted for tally in done.tallies)
+    total = sum(done.info.entries for done in converted)
+    remedy = (
+        f"nothing was written to {output}: mend the {'files' if len(unusable) > 1 else 'file'}, "
+        "or add --skip-bad to go on without"
     )
+    if unusable:
+        more = f" ({len(unusable)} such files)" if len(unusable) > 1 else ""
+        raise IncompleteError(f"{unusable[0].damage}{more}; {remedy}")
+    if lost:
+        path, (start, stop, reason) = lost[0]
+        where = f"entry {start}" if stop == start + 1 else f"entries {start} to {stop - 1}"
+        raise IncompleteError(
+            f"{path}: {where}: {reason}; {events} of {total} events are lost, {remedy} them"
+        )
+
+
+def _sources(
+    converted: Sequence[Converted],
+    names: dict[str, str],
+    old: Existing | None,
+    old_paths: dict[int, str],
+) -> list[Source]:
+    """Return the whole source table: old rows, then new ones."""
+    kept = [
+        source.model_copy(update={"file": names[old_paths[row]], "notes": list(source.notes)})
+        for row, source in enumerate(old.manifest.sources if old else [])
+    ]
+    sources = kept + [source_row(done, names[done.source.path]) for done in converted]
+    note_weights(sources)
+    return sources
+
+
+def _require_usable(
+    recipe: Recipe, sources: Sequence[Source], converted: Sequence[Converted]
+) -> None:
+    """Refuse copies of a file, and files without a cross-section where one is needed."""
+    processes = {process.name: process for process in recipe.processes}
+    seen: dict[str, str] = {}
+    for source in sources:
+        first = seen.setdefault(source.sha256, source.file) if source.sha256 else source.file
+        if first != source.file:
+            raise RecipeError(f"{source.file}: the same events as {first}, name the file once")
+    for done in converted:
+        if not done.damage:
+            require_cross_section(
+                processes[done.source.process], done.source.path, done.info.cross_section
+            )

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from topdata.build import build as build_dataset
-from topdata.cli.progress import Bar
-from topdata.cli.tables import console, cut_flow, splits, yields
-from topdata.errors import RecipeError
+from topdata.build.cluster import Dask
+from topdata.build.engines import Engine, InProcess, Workers
+from topdata.cli.progress import Bar, Both, JsonLog
+from topdata.cli.tables import console, cut_flow, ledgers, splits, yields
+from topdata.errors import RecipeError, one_line
 from topdata.manifest import Manifest
 from topdata.recipe import Recipe, load_recipe, make_recipe
 
@@ -45,7 +50,24 @@ def build(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a dataset of that name when done.")
     ] = False,
-    threads: Annotated[int, typer.Option(min=1, help="Threads that unpack baskets.")] = 2,
+    extend: Annotated[
+        bool,
+        typer.Option("--extend", help="Add what is new in the recipe to the dataset OUTPUT."),
+    ] = False,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes of this machine, or batch jobs of --dask.")
+    ] = 1,
+    dask: Annotated[
+        str | None,
+        typer.Option(help="Run on Dask: a scheduler's address tcp://HOST:PORT, slurm or htcondor."),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="Threads that unpack baskets (default: 2, with workers 1)."),
+    ] = None,
+    json_log: Annotated[
+        Path | None, typer.Option(help="File for a log in JSON lines; - is standard error.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
 ) -> None:
     """Build a dataset from a recipe, or from the files of one process.
@@ -54,7 +76,7 @@ def build(
     `topdata build tt_*.root -o tt --process tt --cross-section 504.9`
 
     An interrupted build goes on when the same command runs again. The output appears when it is
-    whole.
+    whole. On Dask, workers must see inputs and output under the same paths.
     """
     quick = {
         "process": process,
@@ -64,16 +86,21 @@ def build(
         "no_truth": no_truth or None,
     }
     recipe, base = _recipe(inputs, output, {k: v for k, v in quick.items() if v is not None})
+    if extend and overwrite:
+        raise RecipeError("--extend keeps what is there, --overwrite does not: choose one")
+    engine = _engine(workers, dask)
     try:
-        with Bar() as bar:
+        with Bar() as bar, _log(json_log) as log:
             manifest = build_dataset(
                 recipe,
                 output,
                 base=base,
                 skip_bad=skip_bad,
                 overwrite=overwrite,
-                threads=threads,
-                progress=bar,
+                extend=extend,
+                threads=threads or (2 if isinstance(engine, InProcess) else 1),
+                engine=engine,
+                progress=Both(bar, log) if log else bar,
             )
     except KeyboardInterrupt:
         typer.echo("topdata: interrupted; the same command goes on from here", err=True)
@@ -82,6 +109,28 @@ def build(
         typer.echo(manifest.to_json())
     else:
         _summary(manifest, output)
+
+
+def _engine(workers: int, dask: str | None) -> Engine:
+    if dask is not None:
+        return Dask(dask, workers)
+    return Workers(workers) if workers > 1 else InProcess()
+
+
+@contextmanager
+def _log(path: Path | None) -> Iterator[JsonLog | None]:
+    if path is None:
+        yield None
+        return
+    with nullcontext(sys.stderr) if str(path) == "-" else path.open("a") as stream:
+        log = JsonLog(stream)
+        try:
+            yield log
+        except BaseException as error:
+            log.note("failed", reason=one_line(error))
+            raise
+        finally:
+            log.end()
 
 
 def _recipe(inputs: list[str], output: Path, quick: dict[str, Any]) -> tuple[Recipe, Path]:
@@ -118,6 +167,8 @@ def _summary(manifest: Manifest, output: Path) -> None:
     out.print(yields(manifest))
     if len(manifest.processes[0].cut_flow) > 1:
         out.print(cut_flow(manifest))
+    if len(manifest.sources) > 1:
+        out.print(ledgers(manifest))
     total = manifest.total
     out.print(
         f"{total.read} read = {total.written} written + {total.cut} cut + "

@@ -1,17 +1,20 @@
-"""A progress bar on standard error, where that is a terminal."""
+"""What a long command does: a bar on standard error where that is a terminal, or a JSON log."""
 
 from __future__ import annotations
 
+import json
+import time
 from types import TracebackType
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     ProgressColumn,
     Task,
     TaskID,
+    TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -20,19 +23,22 @@ from rich.text import Text
 
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:,.0f} events/s" if speed else "")
+        elapsed = task.finished_time or task.elapsed
+        events = task.fields["events"]
+        if not (events and elapsed):
+            return Text("")
+        return Text(f"{events:,} events, {events / elapsed:,.0f}/s")
 
 
 class Bar:
     """Shows the stages of a build; silent when standard error is not a terminal."""
 
     def __init__(self) -> None:
-        console = Console(stderr=True)
+        console = Console(stderr=True, markup=False, emoji=False, highlight=False)
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
-            MofNCompleteColumn(),
+            TaskProgressColumn(),
             _Rate(),
             TimeRemainingColumn(),
             console=console,
@@ -40,6 +46,7 @@ class Bar:
             transient=True,
         )
         self._task: TaskID | None = None
+        self._events = 0
 
     def __enter__(self) -> Bar:
         if not self._bar.disable:
@@ -55,20 +62,72 @@ class Bar:
         if not self._bar.disable:
             self._bar.stop()
 
-    def planning(self, path: str) -> None:
-        """Show which source is opened."""
-        self._show(f"planning {path.rpartition('/')[2]}", None)
-
-    def start(self, stage: str, total: int) -> None:
-        """Begin a stage."""
-        self._show(stage, total)
-
-    def advance(self, events: int) -> None:
-        """Move the bar."""
-        if self._task is not None:
-            self._bar.advance(self._task, events)
-
-    def _show(self, text: str, total: int | None) -> None:
+    def start(self, stage: str, total: int, unit: str) -> None:
+        """Begin a stage of ``total`` bytes or events."""
         if self._task is not None:
             self._bar.remove_task(self._task)
-        self._task = self._bar.add_task(text, total=total)
+        self._events = 0
+        self._task = self._bar.add_task(stage, total=total, events=0)
+
+    def advance(self, done: int, events: int) -> None:
+        """Move the bar."""
+        self._events += events
+        if self._task is not None:
+            self._bar.update(self._task, advance=done, events=self._events)
+
+    def note(self, event: str, **facts: Any) -> None:
+        """Say at once what is lost; the summary comes in the end."""
+        if event == "lost" and not self._bar.disable:
+            self._bar.console.print(f"lost: {facts['file']}: {facts['reason']}", soft_wrap=True)
+
+
+class JsonLog:
+    """Writes what a build does as JSON lines with a time (seconds since 1970)."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._stage, self._began, self._events = "", 0.0, 0
+
+    def start(self, stage: str, total: int, unit: str) -> None:
+        """Write that a stage ended and that the next begins."""
+        self.end()
+        self._stage, self._began, self._events = stage, time.monotonic(), 0
+        self.note("start", stage=stage, total=total, unit=unit)
+
+    def advance(self, done: int, events: int) -> None:
+        """Count events; lines are written for jobs."""
+        self._events += events
+
+    def note(self, event: str, **facts: Any) -> None:
+        """Write one line."""
+        line = {"time": round(time.time(), 3), "event": event, **facts}
+        print(json.dumps(line), file=self._stream, flush=True)
+
+    def end(self) -> None:
+        """Write how long the current stage took."""
+        if self._stage:
+            seconds = round(time.monotonic() - self._began, 3)
+            self.note("end", stage=self._stage, events=self._events, seconds=seconds)
+            self._stage = ""
+
+
+class Both:
+    """Tells two."""
+
+    def __init__(self, *told: Bar | JsonLog) -> None:
+        self._told = told
+
+    def start(self, stage: str, total: int, unit: str) -> None:
+        """Begin a stage."""
+        for one in self._told:
+            one.start(stage, total, unit)
+
+    def advance(self, done: int, events: int) -> None:
+        """Go on."""
+        for one in self._told:
+            one.advance(done, events)
+
+    def note(self, event: str, **facts: Any) -> None:
+        """Hand on."""
+        for one in self._told:
+            one.note(event, **facts)

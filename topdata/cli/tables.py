@@ -11,6 +11,7 @@ from rich.table import Table
 from topdata.manifest import Manifest
 
 _PIPE_WIDTH = 120  # where there is no terminal to measure
+_FILES = 20  # rows of a table of files
 
 
 def console() -> Console:
@@ -51,6 +52,21 @@ def cut_flow(manifest: Manifest) -> Table:
         for position, line in enumerate(p.cut_flow):
             name = "" if position else p.name
             table.add_row(name, line.cut, f"{line.events}", f"{line.sum_gen_weight * scale:.6g}")
+    return table
+
+
+def ledgers(manifest: Manifest) -> Table:
+    """Return where the events of each file went; the first files where there are many."""
+    left = len(manifest.sources) - _FILES
+    caption = f"and {left} more files, see topdata.json" if left > 0 else None
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=caption, caption_justify="left")
+    table.add_column("file")
+    for name in ("read", "written", "cut", "bad"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for source in manifest.sources[:_FILES]:
+        ledger = source.ledger
+        counts = (ledger.read, ledger.written, ledger.cut, ledger.quarantined)
+        table.add_row(source.file, *(f"{count}" for count in counts))
     return table
 
 

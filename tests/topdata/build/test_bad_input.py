@@ -212,7 +212,7 @@ def test_the_good_part_of_the_work_is_kept(refused, topdata, demo, tmp_path, mon
     file = tmp_path / "damaged.root"
     spoiled(demo / "tttt.root", file, "Particle/Particle.PT", 1)
     refused(file, demo / "ttt.root", *QUICK)
-    monkeypatch.setattr("topdata.build.run.convert", lambda *a: 1 / 0)
+    monkeypatch.setattr("topdata.build.job.convert", lambda *a: 1 / 0)
     ran = topdata("build", file, demo / "ttt.root", "-o", tmp_path / "out", *QUICK, "--skip-bad")
     assert ran.code == 0, ran.err
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import topdata
-from topdata.build import build, run
+from topdata.build import build, job
 from topdata.build.split import assign, uniform
 from topdata.errors import IncompleteError, InputError, OutputError, RecipeError
 from topdata.recipe import load_recipe, make_recipe
@@ -326,7 +326,7 @@ def test_an_interrupted_build_goes_on(demo, tmp_path, monkeypatch):
     )
     build(recipe, tmp_path / "whole")
     converted = []
-    original = run.convert
+    original = job.convert
 
     def stopping(chunk, *rest):
         if len(converted) == 2:
@@ -334,11 +334,11 @@ def test_an_interrupted_build_goes_on(demo, tmp_path, monkeypatch):
         converted.append(len(chunk))
         return original(chunk, *rest)
 
-    monkeypatch.setattr(run, "convert", stopping)
+    monkeypatch.setattr(job, "convert", stopping)
     with pytest.raises(KeyboardInterrupt):
         build(recipe, tmp_path / "out")
     assert not (tmp_path / "out").exists()
-    monkeypatch.setattr(run, "convert", lambda *a: converted.append(len(a[0])) or original(*a))
+    monkeypatch.setattr(job, "convert", lambda *a: converted.append(len(a[0])) or original(*a))
     build(recipe, tmp_path / "out")
     assert sum(converted) == 700 + 300 + 500
     assert digests(tmp_path / "out") == digests(tmp_path / "whole")

@@ -221,7 +221,7 @@ def test_sample(sample, k):
     assert info.cross_section == pytest.approx(43.5603, rel=1e-6)
     assert info.process == "u b -> d t"
     assert info.generator == "CompHEP 4.6"
-    assert (info.level, info.truth, info.seekable) == ("parton", True, False)
+    assert (info.level, info.truth) == ("parton", True)
     assert any("proton 6500 GeV" in note for note in info.notes)
     (chunk,) = items(reader)
     assert tiling(reader, [chunk]) == (300, 0)

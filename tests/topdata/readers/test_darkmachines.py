@@ -131,7 +131,7 @@ def test_every_value_of_the_samples(sample):
 def test_processes_are_counted(sample):
     info, _ = read(sample)
     names = Counter(line.split(";")[1] for line in sample.read_text().splitlines())
-    assert (info.truth, info.seekable, info.level) == (False, False, "reconstructed")
+    assert (info.truth, info.level) == (False, "reconstructed")
     if len(names) == 1:
         assert info.process == "stlp_st1000"
         assert not any("processes" in note for note in info.notes)

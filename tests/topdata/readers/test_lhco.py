@@ -153,7 +153,7 @@ def test_every_value_of_the_sample(sample):
 def test_what_the_sample_says_of_itself(sample):
     info, _ = read(sample)
     assert (info.format, info.level) == ("LHCO", "reconstructed")
-    assert (info.truth, info.seekable, info.cross_section) == (False, False, None)
+    assert (info.truth, info.cross_section) == (False, None)
     assert any("tau" in note for note in info.notes)
     assert any("nearest jet" in note for note in info.notes)
 

@@ -31,6 +31,7 @@ class CompHepReader:
     """Reads cpyth1, cpyth2 and CalcHEP text, plain or gzip."""
 
     format: ClassVar[str] = "CompHEP text"
+    seekable = False
 
     def __init__(self, path: str, options: ReadOptions) -> None:
         self.path = path
@@ -69,7 +70,6 @@ class CompHepReader:
             process=_joined([process.label for process in processes]),
             level="parton",
             declared=header.declared,
-            seekable=False,
             notes=tuple(self._notes()),
         )
 

@@ -42,6 +42,7 @@ class DarkMachinesReader:
     """Reads Dark Machines CSV files, local or remote, plain or gzipped."""
 
     format: ClassVar[str] = "Dark Machines CSV"
+    seekable = False
 
     def __init__(self, path: str, options: ReadOptions) -> None:
         self.path = path
@@ -93,7 +94,6 @@ class DarkMachinesReader:
             },
             truth=False,
             process=next(iter(self._processes)) if len(self._processes) == 1 else "",
-            seekable=False,
             notes=tuple(notes),
         )
 

@@ -24,6 +24,7 @@ class DelphesReader:
     """Reads Delphes 3.3 to 3.5 files, local or remote."""
 
     format: ClassVar[str] = "Delphes ROOT"
+    seekable = True
 
     def __init__(self, path: str, options: ReadOptions) -> None:
         self.path = path

@@ -37,6 +37,7 @@ class LhcoReader:
     """Reads LHCO files, local or remote, plain or gzipped."""
 
     format: ClassVar[str] = "LHCO"
+    seekable = False
 
     def __init__(self, path: str, options: ReadOptions) -> None:
         self.path = path
@@ -76,7 +77,6 @@ class LhcoReader:
                 "met": "typ 6",
             },
             truth=False,
-            seekable=False,
             notes=tuple(notes),
         )
 

@@ -22,6 +22,7 @@ class LheReader:
     """Reads generator events as parton-level events."""
 
     format: ClassVar[str] = "LHE"
+    seekable = False
 
     def __init__(self, path: str, options: ReadOptions) -> None:
         self.path = path
@@ -65,7 +66,6 @@ class LheReader:
             process=header.process,
             level="parton",
             declared=header.declared,
-            seekable=False,
             weight_names=self._ids,
             notes=tuple(notes),
         )

@@ -1,0 +1,109 @@
+"""Where jobs run: in this process or in local worker processes (for clusters: ``cluster.py``).
+
+The list of jobs is the same everywhere, and so is the result: parts do not depend on who made them,
+and the dataset is put together in the order of the list.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import connection, get_context, parent_process
+from multiprocessing.synchronize import Event
+from typing import Protocol
+
+from topdata.build.job import Task, run_job
+from topdata.build.plan import Job
+from topdata.build.tally import Tally
+from topdata.errors import IncompleteError
+
+Advance = Callable[[int, int], None]  # (bytes, events) done
+
+
+class Engine(Protocol):
+    """Something that runs jobs."""
+
+    def run(self, task: Task, jobs: list[Job], advance: Advance) -> Iterator[tuple[Job, Tally]]:
+        """Yield every job with its tally, in any order.
+
+        Raises what a job raises, or :class:`IncompleteError` if workers are lost; jobs that are
+        finished by then stay finished.
+        """
+        ...
+
+
+class InProcess:
+    """Runs one job after another, here."""
+
+    def run(self, task: Task, jobs: list[Job], advance: Advance) -> Iterator[tuple[Job, Tally]]:
+        """See :class:`Engine`."""
+        for job in jobs:
+            yield job, run_job(task, job, advance)
+
+
+class Workers:
+    """Runs jobs in ``n`` processes of this machine.
+
+    A script that uses it needs the usual ``if __name__ == "__main__":``, because workers are fresh
+    interpreters: a fork would copy the threads of Arrow and of the progress bar in mid-flight.
+    """
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+
+    def run(self, task: Task, jobs: list[Job], advance: Advance) -> Iterator[tuple[Job, Tally]]:
+        """See :class:`Engine`."""
+        context = get_context("spawn")
+        stop = context.Event()
+        pool = ProcessPoolExecutor(
+            max(min(self.n, len(jobs)), 1), context, initializer=_begin, initargs=(stop,)
+        )
+        try:
+            coming = {pool.submit(_work, task, job): job for job in jobs}
+            for future in as_completed(coming):
+                job, tally = coming.pop(future), future.result()
+                advance(job.size, tally.read)
+                yield job, tally
+        except BrokenProcessPool as error:
+            raise IncompleteError(
+                "a worker process was lost (killed for its memory?); finished parts are kept: run "
+                "the same command again, with fewer --workers if memory is short"
+            ) from error
+        finally:
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+_stop: Event | None = None  # of a worker process: set when the build is over
+
+
+def _begin(stop: Event) -> None:
+    """Prepare a worker: Ctrl-C is for its parent, and it does not outlive that."""
+    global _stop
+    _stop = stop
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_follow_parent, daemon=True).start()
+
+
+def _follow_parent() -> None:
+    """End this process when its parent has ended, even by ``kill -9``."""
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+class _Stopped(Exception):
+    """The build ended while this job ran."""
+
+
+def _work(task: Task, job: Job) -> Tally:
+    def advance(size: int, events: int) -> None:
+        if _stop is not None and _stop.is_set():
+            raise _Stopped
+
+    return run_job(task, job, advance)
