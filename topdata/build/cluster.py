@@ -67,7 +67,7 @@ def _run(
         for key, job in by_key.items()
     ]
     try:
-        for future in distributed.as_completed(coming):
+        for future in distributed.as_completed(coming, loop=client.loop):
             job, tally = by_key[future.key], future.result()
             advance(job.size, tally.read)
             yield job, tally

@@ -88,6 +88,8 @@ def what_is_new(whole: Plan, old: Existing) -> tuple[Plan, dict[int, str]]:
             new.append(source)
             continue
         _require_same_place(source, row, old.manifest)
+        if row in paths:
+            raise RecipeError(f"{source.path}: the same events as {paths[row]}, name the file once")
         paths[row] = source.path
     for row, row_source in enumerate(old.manifest.sources):
         if row not in paths:

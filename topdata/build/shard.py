@@ -78,9 +78,10 @@ class ShardWriter:
         self._pending, self._n_pending = [rest], rest.num_rows
         if self._writer is None:
             self._writer = self._open()
-        self._writer.write_table(group.combine_chunks(), row_group_size=ROW_GROUP)
+        group = group.combine_chunks()
+        self._writer.write_table(group, row_group_size=ROW_GROUP)
         self._rows += rows
-        self._memory += group.nbytes
+        self._memory += sum(_memory(chunk) for column in group.columns for chunk in column.chunks)
         if self._rows >= SHARD_ROWS:
             self._close_shard()
 
@@ -133,6 +134,20 @@ def described(root: Path, path: Path, rows: int, memory: int) -> DataFile:
         memory=memory,
         sha256=sha256,
     )
+
+
+def _memory(array: pa.Array) -> int:
+    """Return the bytes of an Arrow array's values and offsets, however it was cut and joined."""
+    kind = array.type
+    if isinstance(kind, pa.ExtensionType):
+        return _memory(array.storage)
+    if pa.types.is_struct(kind):
+        return sum(_memory(child) for child in array.flatten())
+    if pa.types.is_fixed_size_list(kind):
+        return _memory(array.flatten())
+    if pa.types.is_list(kind):
+        return 4 * (len(array) + 1) + _memory(array.flatten())
+    return int(len(array) * kind.bit_width // 8)
 
 
 def _leaves(schema: pa.Schema) -> Iterator[tuple[str, pa.DataType]]:
