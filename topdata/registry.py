@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
@@ -16,8 +17,12 @@ READERS = "topdata.readers"
 HEAD_BYTES = 4096
 
 
+@cache
 def registered(group: str = READERS) -> dict[str, EntryPoint]:
-    """Return the entry points of a group by name. A name that is taken twice is an error."""
+    """Return the entry points of a group by name, looked up once in a process.
+
+    Raises :class:`InputError` for a name that is taken twice.
+    """
     found: dict[str, EntryPoint] = {}
     for point in entry_points(group=group):
         if found.setdefault(point.name, point).value != point.value:
