@@ -196,8 +196,8 @@ class Manifest(_Part):
         return json.dumps(self.model_dump(mode="json"), indent=1, allow_nan=False) + "\n"
 
 
-def read_manifest(dataset: Path) -> Manifest:
-    """Read the manifest of a built dataset.
+def read_manifest(dataset: Path, *, any_schema: bool = False) -> Manifest:
+    """Read the manifest of a built dataset, of the current schema unless ``any_schema``.
 
     Raises :class:`InputError` if the folder is no dataset, :class:`SchemaError` if its schema
     is of another version.
@@ -211,7 +211,8 @@ def read_manifest(dataset: Path) -> Manifest:
         raise InputError(f"{path}: damaged manifest ({one_line(error)})") from error
     if not isinstance(content, dict) or "schema_version" not in content:
         raise InputError(f"{path}: damaged manifest (no schema version)")
-    require_readable(str(content["schema_version"]), str(dataset))
+    if not any_schema:
+        require_readable(str(content["schema_version"]), str(dataset))
     try:
         return Manifest.model_validate(content)
     except ValidationError as error:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from topdata.build.card import dataset_card
-from topdata.build.extend import Existing
+from topdata.build.existing import Existing
 from topdata.build.normalise import cross_section_of, process_entry, sum_of_weights
 from topdata.build.parts import Parts, write_whole
 from topdata.build.plan import require_one_level
 from topdata.build.provenance import Converted, quarantine, versions
-from topdata.build.shard import ROW_GROUP, ShardWriter, shard_metadata
+from topdata.build.shard import ShardWriter, shard_metadata
 from topdata.build.split import assign
 from topdata.build.universal import write_universal
 from topdata.errors import IncompleteError
@@ -156,7 +155,7 @@ def _shards(
     mine = [done for done in work.converted if done.source.process == name]
     old = work.old if work.old and name in work.old.manifest.classes else None
     before = {split: old.shards(split, name) if old else [] for split in splits}
-    if old is not None and not mine and scale == _scale(old, name):
+    if old is not None and not mine and scale == old.scale(name):
         for file in (file for files in before.values() for file in files):
             old.hand_over(file, work.dataset)
         return before
@@ -167,9 +166,9 @@ def _shards(
             for split in splits
         }
         if old is not None:
-            for split, files in before.items():
-                for table in tables([old.folder / file.path for file in files]):
-                    writers[split].write(_reweighted(table, scale, schema))
+            for split in splits:
+                for table in old.rows(split, name):
+                    writers[split].write(reweighted(table, scale, schema))
                     advance(table.num_rows, table.num_rows)
         index = work.classes.index(name)
         for done in mine:
@@ -180,20 +179,8 @@ def _shards(
     return {split: writer.files for split, writer in writers.items()}
 
 
-def _scale(old: Existing, name: str) -> float:
-    entry = old.manifest.processes[old.manifest.classes.index(name)]
-    return entry.cross_section / entry.sum_gen_weight if entry.sum_gen_weight else 0.0
-
-
-def tables(paths: Sequence[Path]) -> Iterator[pa.Table]:
-    """Yield the rows of some shards in order, a row group at a time."""
-    for path in paths:
-        with pq.ParquetFile(path) as shard:
-            for batch in shard.iter_batches(ROW_GROUP):
-                yield pa.Table.from_batches([batch])
-
-
-def _reweighted(table: pa.Table, scale: float, schema: pa.Schema) -> pa.Table:
+def reweighted(table: pa.Table, scale: float, schema: pa.Schema) -> pa.Table:
+    """Return the rows with ``weight`` computed anew from ``gen_weight``."""
     weight = pa.array(table.column("gen_weight").to_numpy() * scale)
     columns = [weight if f.name == "weight" else table.column(f.name) for f in schema]
     return pa.Table.from_arrays(columns, schema=schema)

@@ -7,67 +7,12 @@ of the others only ``weight`` changes, from the stored ``gen_weight``.
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
-from dataclasses import dataclass
-from pathlib import Path
-
 from topdata.build.digest import file_digest
+from topdata.build.existing import Existing
 from topdata.build.plan import Plan, PlannedSource, planned
-from topdata.errors import InputError, RecipeError, SchemaError
-from topdata.manifest import (
-    FILE_NAME,
-    DataFile,
-    Manifest,
-    Parent,
-    damaged_files,
-    read_manifest,
-)
+from topdata.errors import RecipeError
+from topdata.manifest import FILE_NAME, Manifest
 from topdata.recipe import Recipe, make_recipe
-from topdata.schema.fingerprint import dataset_fingerprint
-
-
-@dataclass(frozen=True, slots=True)
-class Existing:
-    """A dataset that is going to be extended."""
-
-    folder: Path
-    manifest: Manifest
-    sha256: str  # of its manifest
-
-    @property
-    def parent(self) -> Parent:
-        """How the extended dataset names this one."""
-        return Parent(name=self.manifest.name, manifest_sha256=self.sha256)
-
-    def shards(self, split: str, process: str) -> list[DataFile]:
-        """Return the shards of a process in a split, in order."""
-        stem = f"data/{split}-{process}-"
-        return [file for file in self.manifest.files if file.path.startswith(stem)]
-
-    def hand_over(self, file: DataFile, dataset: Path) -> None:
-        """Put a shard into another dataset as it is, without a copy where the disk can."""
-        target = dataset / file.path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(self.folder / file.path, target)
-        except OSError:
-            shutil.copyfile(self.folder / file.path, target)
-
-
-def existing(folder: Path) -> Existing:
-    """Open a dataset for extending, merging or cutting.
-
-    Raises :class:`InputError` if it is none or one of its files is damaged, :class:`SchemaError`
-    if it is of another schema.
-    """
-    manifest = read_manifest(folder)
-    if manifest.dataset_fingerprint != dataset_fingerprint():
-        raise SchemaError(f"{folder}: its schema is not this package's, see `topdata migrate`")
-    for file, wrong in damaged_files(folder, manifest):
-        raise InputError(f"{folder / file.path}: {wrong}: build or pull it again")
-    return Existing(folder, manifest, hashlib.sha256((folder / FILE_NAME).read_bytes()).hexdigest())
 
 
 def what_is_new(whole: Plan, old: Existing) -> tuple[Plan, dict[int, str]]:
@@ -109,8 +54,6 @@ def _require_same_rules(recipe: Recipe, manifest: Manifest) -> None:
                 f"{key}: the dataset was built with {theirs[key]}, the recipe says {value}: events "
                 "of one dataset are treated alike, build another"
             )
-    if len(manifest.processes[0].cut_flow) != len(recipe.select) + 1:
-        raise RecipeError("the dataset was skimmed after it was built: extend it, then skim again")
 
 
 def _require_same_place(source: PlannedSource, row: int, manifest: Manifest) -> None:

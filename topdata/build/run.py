@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 from topdata.build.assemble import Assembly, assemble
 from topdata.build.engines import Engine, InProcess
-from topdata.build.extend import Existing, existing, what_is_new
+from topdata.build.existing import Existing, existing
+from topdata.build.extend import what_is_new
 from topdata.build.job import Task
 from topdata.build.plan import Plan, plan, require_cross_section
 from topdata.build.provenance import (

@@ -15,6 +15,7 @@ from topdata import __version__
 from topdata.cli.build import build
 from topdata.cli.inspect import inspect
 from topdata.cli.schema import schema
+from topdata.cli.transform import merge, migrate, skim
 from topdata.errors import TopdataError, one_line
 
 app = typer.Typer(
@@ -43,6 +44,9 @@ def common(
 
 app.command()(build)
 app.command()(inspect)
+app.command()(skim)
+app.command()(merge)
+app.command()(migrate)
 app.command()(schema)
 
 

@@ -21,6 +21,8 @@ class Field:
     unit: str = ""
     many: bool = False  # a variable-length list of it
     fields: tuple[Field, ...] = ()  # the members of a struct
+    # of a field that came after version 1.0: its value in older datasets; lists are then empty
+    default: float | None = None
 
     def __getitem__(self, name: str) -> Field:
         """Return the member ``name``."""

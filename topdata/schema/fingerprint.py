@@ -34,6 +34,8 @@ def describe(fields: tuple[Field, ...] = EVENT, *, docs: bool = False) -> list[d
         row: dict[str, Any] = {"name": field.name, "dtype": field.dtype, "unit": field.unit}
         if field.many:
             row["list"] = True
+        if field.default is not None:
+            row["default"] = field.default
         if docs:
             row["doc"] = field.doc
         if field.fields:

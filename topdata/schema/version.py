@@ -33,5 +33,6 @@ def require_readable(version: str, where: str) -> None:
             "run `pip install --upgrade topdata`"
         )
     raise SchemaError(
-        f"{where}: written with schema {version}, this package has {SCHEMA_VERSION}: build it again"
+        f"{where}: written with schema {version}, this package has {SCHEMA_VERSION}: run "
+        f"`topdata migrate {where} -o NEW`"
     )

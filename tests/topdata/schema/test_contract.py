@@ -112,7 +112,7 @@ def test_versions():
     require_readable(SCHEMA_VERSION, "here")
     with pytest.raises(SchemaError, match="newer than"):
         require_readable("2.0", "there")
-    with pytest.raises(SchemaError, match="build it again"):
+    with pytest.raises(SchemaError, match="topdata migrate there"):
         require_readable("0.9", "there")
     with pytest.raises(SchemaError, match="expected MAJOR"):
         require_readable("one", "there")
