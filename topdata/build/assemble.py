@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Lock
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +30,7 @@ from topdata.schema.fingerprint import dataset_fingerprint, view_fingerprint
 from topdata.schema.version import SCHEMA_VERSION
 
 Files = dict[str, list[DataFile]]  # by split
+_MOST_THREADS = 4  # each holds a row group for every split
 
 
 @dataclass(slots=True)
@@ -40,6 +43,7 @@ class Assembly:
     old: Existing | None
     parts: Parts
     dataset: Path
+    threads: int = 1  # processes (of the recipe) that are written at once
 
     @property
     def classes(self) -> list[str]:
@@ -62,16 +66,30 @@ def assemble(
     recipe, btag_bit = work.recipe, work.recipe.objects.jets.btag_bit
     metadata = shard_metadata(btag_bit, work.level)
     by_name = {process.name: process for process in recipe.processes}
-    processes: list[ProcessEntry] = []
-    files: dict[str, list[list[DataFile]]] = {split: [] for split in recipe.splits.fractions}
-    for name in work.classes:
+    lock, stopped = Lock(), Event()
+
+    def locked(done: int, events: int) -> None:
+        if stopped.is_set():
+            raise IncompleteError("stopped")  # the first error or interruption is the one told
+        with lock:
+            advance(done, events)
+
+    def written(name: str) -> tuple[ProcessEntry, Files]:
         mine = [source for source in work.sources if source.process == name]
         cross_section = cross_section_of(by_name[name], mine)
         total = sum_of_weights(name, mine)
-        shards = _shards(work, name, cross_section[0] / total if total else 0.0, metadata, advance)
-        for split, written in shards.items():
-            files[split].append(written)
-        processes.append(process_entry(name, cross_section, recipe.select, mine, shards))
+        scale = cross_section[0] / total if total else 0.0
+        shards = _shards(work, name, scale, metadata, locked)
+        return process_entry(name, cross_section, recipe.select, mine, shards), shards
+
+    with ThreadPoolExecutor(min(work.threads, _MOST_THREADS)) as pool:  # Arrow frees the GIL
+        try:
+            done = list(pool.map(written, work.classes))
+        except BaseException:
+            stopped.set()
+            raise
+    processes = [entry for entry, _ in done]
+    files = {split: [shards[split] for _, shards in done] for split in recipe.splits.fractions}
     if recipe.universal:
         universal = write_universal(work.dataset, files, work.classes, btag_bit, metadata)
     else:

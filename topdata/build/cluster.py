@@ -27,6 +27,8 @@ class Dask:
     ``where`` is an address, ``slurm`` or ``htcondor``; ``workers`` batch jobs are asked for.
     """
 
+    width = 2  # this machine only puts the parts together
+
     def __init__(self, where: str, workers: int = 1) -> None:
         if "://" not in where and where not in _SYSTEMS:
             raise RecipeError(

@@ -27,6 +27,8 @@ Advance = Callable[[int, int], None]  # (bytes, events) done
 class Engine(Protocol):
     """Something that runs jobs."""
 
+    width: int  # how many processors of this machine the user lent
+
     def run(self, task: Task, jobs: list[Job], advance: Advance) -> Iterator[tuple[Job, Tally]]:
         """Yield every job with its tally, in any order.
 
@@ -38,6 +40,8 @@ class Engine(Protocol):
 
 class InProcess:
     """Runs one job after another, here."""
+
+    width = 1
 
     def run(self, task: Task, jobs: list[Job], advance: Advance) -> Iterator[tuple[Job, Tally]]:
         """See :class:`Engine`."""
@@ -53,14 +57,14 @@ class Workers:
     """
 
     def __init__(self, n: int) -> None:
-        self.n = n
+        self.width = n
 
     def run(self, task: Task, jobs: list[Job], advance: Advance) -> Iterator[tuple[Job, Tally]]:
         """See :class:`Engine`."""
         context = get_context("spawn")
         stop = context.Event()
         pool = ProcessPoolExecutor(
-            max(min(self.n, len(jobs)), 1), context, initializer=_begin, initargs=(stop,)
+            max(min(self.width, len(jobs)), 1), context, initializer=_begin, initargs=(stop,)
         )
         try:
             coming = {pool.submit(_work, task, job): job for job in jobs}

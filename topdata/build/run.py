@@ -79,7 +79,8 @@ def build(
     works, and :class:`IncompleteError` when events were damaged and ``skip_bad`` is false; in
     no case is there a partial output.
     """
-    told = progress or Silent()
+    told, engine = progress or Silent(), engine or InProcess()
+    width = max(threads, engine.width)
     output = output.resolve()  # an output that is a link is replaced where it leads
     recover(output)
     old = existing(output) if extend else None
@@ -94,13 +95,13 @@ def build(
     try:
         with open_stage(output, overwrite=overwrite or extend) as stage:
             task = Task(recipe.rules(), stage.parts, threads)
-            converted = _convert(planned, task, engine or InProcess(), told)
+            converted = _convert(planned, task, engine, told)
             if not skip_bad:
                 _require_complete(converted, output)
             sources = _sources(converted, names, old, old_paths)
             _require_usable(recipe, sources, converted)
             told.start("writing", sum(source.ledger.written for source in sources), "events")
-            work = Assembly(recipe, sources, converted, old, stage.parts, stage.dataset)
+            work = Assembly(recipe, sources, converted, old, stage.parts, stage.dataset, width)
             manifest = assemble(work, published, told.advance)
             stage.publish(overwrite=overwrite or extend)
             told.note("written", **manifest.total.model_dump())
