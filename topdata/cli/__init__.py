@@ -13,6 +13,7 @@ import typer
 
 from topdata import __version__
 from topdata.cli.build import build
+from topdata.cli.hub import pull, push
 from topdata.cli.inspect import inspect
 from topdata.cli.schema import schema
 from topdata.errors import TopdataError, one_line
@@ -43,6 +44,8 @@ def common(
 
 app.command()(build)
 app.command()(inspect)
+app.command()(pull)
+app.command()(push)
 app.command()(schema)
 
 

@@ -7,6 +7,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
@@ -14,6 +15,7 @@ from rich.progress import (
     TaskID,
     TextColumn,
     TimeRemainingColumn,
+    TransferSpeedColumn,
 )
 from rich.text import Text
 
@@ -25,21 +27,31 @@ class _Rate(ProgressColumn):
 
 
 class Bar:
-    """Shows the stages of a build; silent when standard error is not a terminal."""
+    """Shows the stages of a build or a transfer; silent without a terminal at standard error.
 
-    def __init__(self) -> None:
+    ``unit`` is what is counted, events or bytes.
+    """
+
+    def __init__(self, unit: str = "events") -> None:
         console = Console(stderr=True)
+        counted: tuple[ProgressColumn, ...] = (MofNCompleteColumn(), _Rate())
+        if unit == "bytes":
+            counted = (DownloadColumn(), TransferSpeedColumn())
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
-            MofNCompleteColumn(),
-            _Rate(),
+            *counted,
             TimeRemainingColumn(),
             console=console,
             disable=not console.is_terminal,
             transient=True,
         )
         self._task: TaskID | None = None
+
+    @property
+    def visible(self) -> bool:
+        """Tell whether somebody sees it."""
+        return not self._bar.disable
 
     def __enter__(self) -> Bar:
         if not self._bar.disable:
@@ -63,10 +75,10 @@ class Bar:
         """Begin a stage."""
         self._show(stage, total)
 
-    def advance(self, events: int) -> None:
+    def advance(self, amount: int) -> None:
         """Move the bar."""
         if self._task is not None:
-            self._bar.advance(self._task, events)
+            self._bar.advance(self._task, amount)
 
     def _show(self, text: str, total: int | None) -> None:
         if self._task is not None:
