@@ -11,6 +11,10 @@ from pathlib import Path, PurePosixPath
 from topdata.errors import HubError
 
 
+class Damaged(HubError):
+    """What a hub holds or sends is not what it should be; trying again will not help."""
+
+
 @dataclass(frozen=True, slots=True)
 class File:
     """One file. Of the checksums, one may be enough; what is not known is empty or -1."""
@@ -22,11 +26,11 @@ class File:
 
 
 def require_inside(path: str, where: str) -> str:
-    """Return a path that cannot lead out of its folder. Raises :class:`HubError`."""
+    """Return a path that cannot lead out of its folder. Raises :class:`Damaged`."""
     parts = PurePosixPath(path).parts
     plain = path.isprintable() and "\\" not in path and "/".join(parts) == path
     if not parts or not plain or ".." in parts or PurePosixPath(path).is_absolute():
-        raise HubError(f"{where}: lists the file {path!r}, which leads out of its folder: refused")
+        raise Damaged(f"{where}: lists the file {path!r}, which leads out of its folder: refused")
     return path
 
 

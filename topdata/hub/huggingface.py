@@ -164,8 +164,9 @@ class HuggingFaceHub:
         from huggingface_hub import errors
 
         cause = error.__cause__
-        if isinstance(error, errors.LocalEntryNotFoundError) and isinstance(cause, Exception):
-            return self._reason(cause)  # the client gave up looking for a cached copy
+        wrapped = isinstance(error, (errors.LocalEntryNotFoundError, RuntimeError))
+        if wrapped and isinstance(cause, Exception):
+            return self._reason(cause)  # the client gave up looking for a cached copy, or sending
         if isinstance(error, errors.OfflineModeIsEnabled):
             return "not asked, because HF_HUB_OFFLINE is set"
         if isinstance(error, errors.GatedRepoError):

@@ -12,10 +12,6 @@ from pathlib import Path
 from topdata.errors import HubError, OutputError, TopdataError
 
 
-class Damaged(HubError):
-    """What a hub sent is not what it should be; what came before it is not kept either."""
-
-
 def place(target: Path, fill: Callable[[Path], None]) -> bool:
     """Make the folder ``target`` with what ``fill`` puts into the folder that it is given.
 

@@ -11,10 +11,17 @@ from pathlib import Path
 from topdata.errors import HubError, InputError, OutputError, RecipeError, TopdataError
 from topdata.hub.address import Address, is_commit, parse
 from topdata.hub.cache import Cache, Record
-from topdata.hub.contents import File, described, difference, is_allowed, require_inside
+from topdata.hub.contents import (
+    Damaged,
+    File,
+    described,
+    difference,
+    is_allowed,
+    require_inside,
+)
 from topdata.hub.hubs import open_hub
 from topdata.hub.interface import Hub, Kind, Progress, Silent
-from topdata.hub.place import Damaged, place
+from topdata.hub.place import place
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +151,9 @@ class _Bringing:
         """Join what the index and the hub say of a file. They must agree."""
         path = require_inside(file.path, self._name)
         if not is_allowed(path, self._kind.allowed):
-            raise HubError(f"{self._name}: lists {path}, which no {self._kind.name} has: refused")
+            raise Damaged(f"{self._name}: lists {path}, which no {self._kind.name} has: refused")
         if path not in there:
-            raise HubError(f"{self._name}: {path} is missing on the hub")
+            raise Damaged(f"{self._name}: {path} is missing on the hub")
         hub = there[path]
         if file.size not in (-1, hub.size) or (
             file.sha256 and hub.sha256 and file.sha256 != hub.sha256
