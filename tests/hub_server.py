@@ -71,7 +71,7 @@ class Hub:
         self.endpoint = ""
         self.redirect = False  # LFS files by a redirect to another host name
         self.truncated: set[str] = set()  # paths whose body ends early
-        self.fail: dict[str, int] = {}  # part of a path to the status it gets
+        self.fail: dict[str, int] = {}  # part of "METHOD /path" to the status it gets
         self.before_commit: Callable[[Repo], None] | None = None  # runs once
 
     def reset(self) -> None:
@@ -145,7 +145,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.hub.requests.append(Request(self.command, path, len(body), agent, bool(token)))
         try:
             for part, status in self.hub.fail.items():
-                if part in path:
+                if part in f"{self.command} {path}":
                     raise _Refused(status, error="as the test wants")
             for method, pattern, handle in _ROUTES:
                 match = re.fullmatch(pattern, path)

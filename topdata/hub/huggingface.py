@@ -15,9 +15,10 @@ from typing import Any
 from topdata.errors import HubError, TopdataError, nearest, one_line
 from topdata.hub.address import PUBLIC
 from topdata.hub.contents import Changes, File, require_inside
-from topdata.hub.interface import Progress, Refs, Silent
+from topdata.hub.interface import Progress, Refs
 from topdata.hub.parallel import arriving
 
+AT_ONCE = 8  # files that are uploaded together
 _CLIENTS = ("httpx", "httpx2", "requests", "urllib3")  # whose errors the client lets through
 
 
@@ -121,15 +122,19 @@ class HuggingFaceHub:
 
         if parent is not None and not changes:
             return parent
-        operations: list[Any] = [
-            *(CommitOperationAdd(file.path, folder / file.path) for file in changes.add),
-            *(CommitOperationDelete(path, is_folder=False) for path in changes.delete),
-        ]
-        quiet = isinstance(told, Silent)
-        with self._told(repo), _quiet(quiet), _without_xet(self.endpoint):
+        additions = [CommitOperationAdd(file.path, folder / file.path) for file in changes.add]
+        deletions = [CommitOperationDelete(path, is_folder=False) for path in changes.delete]
+        told.start("sending", sum(file.size for file in changes.add))
+        with self._told(repo), _quiet(), _on_other_hubs(self.endpoint):
+            for first in range(0, len(additions), AT_ONCE):  # the client's own bars cannot be ours
+                some = slice(first, first + AT_ONCE)
+                self._api.preupload_lfs_files(
+                    repo, additions[some], repo_type=self.kind, free_memory=False
+                )
+                told.advance(sum(file.size for file in changes.add[some]))
             commit = self._api.create_commit(
                 repo,
-                operations,
+                [*additions, *deletions],
                 commit_message=message,
                 repo_type=self.kind,
                 parent_commit=parent,
@@ -205,7 +210,7 @@ class HuggingFaceHub:
 
 
 @contextmanager
-def _quiet(wanted: bool = True) -> Iterator[None]:
+def _quiet() -> Iterator[None]:
     """Keep the client's own progress bars off the screen."""
     from huggingface_hub.utils.tqdm import (
         are_progress_bars_disabled,
@@ -213,7 +218,7 @@ def _quiet(wanted: bool = True) -> Iterator[None]:
         enable_progress_bars,
     )
 
-    if not wanted or are_progress_bars_disabled():
+    if are_progress_bars_disabled():
         yield
         return
     disable_progress_bars()
@@ -224,16 +229,20 @@ def _quiet(wanted: bool = True) -> Iterator[None]:
 
 
 @contextmanager
-def _without_xet(endpoint: str) -> Iterator[None]:
-    """Use plain LFS on other hubs: the client would not fall back to it by itself."""
+def _on_other_hubs(endpoint: str) -> Iterator[None]:
+    """Use plain LFS where the hub is another one: the client would not fall back to it by itself.
+
+    Older clients (1.0 still) also take the address of a commit for one of the endpoint that was
+    set when they were imported.
+    """
     from huggingface_hub import constants
 
     if endpoint == PUBLIC:
         yield
         return
-    before = constants.HF_HUB_DISABLE_XET
-    constants.HF_HUB_DISABLE_XET = True
+    before = constants.HF_HUB_DISABLE_XET, constants.ENDPOINT
+    constants.HF_HUB_DISABLE_XET, constants.ENDPOINT = True, endpoint
     try:
         yield
     finally:
-        constants.HF_HUB_DISABLE_XET = before
+        constants.HF_HUB_DISABLE_XET, constants.ENDPOINT = before

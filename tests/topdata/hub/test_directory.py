@@ -94,7 +94,11 @@ def test_of_many_marks_at_once_one_is_made(tmp_path):
     commits = [f"{number:064x}" for number in range(8)]
     mark = tmp_path / "main" / "000001"
     with ThreadPoolExecutor(8) as pool:
-        won = [c for c, made in zip(commits, pool.map(lambda c: _mark(mark, c), commits), strict=False) if made]
+        won = [
+            c
+            for c, made in zip(commits, pool.map(lambda c: _mark(mark, c), commits), strict=False)
+            if made
+        ]
     assert [path.name for path in mark.iterdir()] == won
     assert [path.name for path in mark.parent.iterdir()] == ["000001"]
     assert _mark(mark, won[0])  # its own, as after a lost reply

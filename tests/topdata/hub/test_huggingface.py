@@ -147,9 +147,11 @@ def test_interrupted_before_the_tag(web, small, topdata):
 
 
 def test_interrupted_uploads(web, small, topdata):
-    web.server.fail["/lfs/"] = 403
+    web.server.fail["PUT /lfs/"] = 403
     assert "has not the right" in one_line(topdata("push", small, NAME))
     assert web.commits(NAME) == 0
+    web.server.fail.clear()
+    assert push(small, NAME).tag == "v1.0.1"
 
 
 def test_a_hub_that_leaves_something_out_gets_no_tag(web, small, topdata):

@@ -16,6 +16,8 @@ from topdata.hub.pulling import pull as pull_any
 from topdata.hub.pushing import push as push_any
 from topdata.manifest import damaged_files
 
+from .conftest import Web
+
 NAME = "group/tops"
 SHARD = "data/train-tttt-00000.parquet"
 
@@ -100,6 +102,7 @@ def test_a_commit_is_pulled_once(place, small):
     done = push(small, NAME)
     first = pull(f"{NAME}@v1.0.1")
     assert contents(first.path) == contents(small)
+    assert {(first.path / p).stat().st_mode & 0o777 for p in contents(small)} == {0o444}
     assert first.path.name == first.commit == done.commit
     place.vanish()
     again = pull(f"{NAME}@{done.commit}")
@@ -259,6 +262,10 @@ def test_release_numbers_count_as_numbers(place, small, extended):
     for number, folder in enumerate([small, extended] * 5 + [small], start=1):
         assert push(folder, NAME).tag == f"v1.0.{number}"
     assert push(small, NAME).new is False
+    commit = push(small, NAME, tag="v1.0.100").commit
+    assert commit == push(small, NAME, tag="v1.0.99").commit
+    assert push(small, NAME).tag == "v1.0.100"
+    assert push(extended, NAME).tag == "v1.0.101"
 
 
 def test_an_interrupted_pull_goes_on(place, small, tmp_path):
@@ -406,7 +413,7 @@ def test_a_checkpoint_travels_too(place, small, tmp_path):
         pull("group/model@v2.1.1")
 
 
-def test_the_bar_of_a_terminal_counts_bytes(place, small, tmp_path, monkeypatch):
+def test_the_bar_of_a_terminal_counts_bytes(place, small, monkeypatch, capsys):
     import io
 
     from rich.console import Console
@@ -416,11 +423,13 @@ def test_the_bar_of_a_terminal_counts_bytes(place, small, tmp_path, monkeypatch)
     text = io.StringIO()
     console = Console(file=text, force_terminal=True, width=120)
     monkeypatch.setattr(progress, "Console", lambda **_: console)
-    push(small, NAME)
     with progress.Bar("bytes") as bar:
         assert bar.visible
+        push(small, NAME, progress=bar)
         done = pull(NAME, progress=bar)
+    assert ("sending" if isinstance(place, Web) else "copying") in text.getvalue()
     assert "pulling" in text.getvalue()
+    assert capsys.readouterr() == ("", "")  # no bars but ours
     total = done.fetched_bytes / 1e3
     assert f"{total:.1f}/{total:.1f} kB" in text.getvalue()
 
