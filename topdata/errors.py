@@ -8,6 +8,7 @@
     |   `-- DamagedError    an input file can be used in part
     |-- OutputError         the output cannot be written, or is already there
     |-- SchemaError         a dataset has another schema than the one needed
+    |-- HubError            a hub cannot be reached, lacks what is asked for, or refuses
     `-- IncompleteError     the work was done, but input was lost on the way
 
 Every message is one line that a command prints as it is; the exit code is 2.
@@ -41,6 +42,10 @@ class OutputError(TopdataError):
 
 class SchemaError(TopdataError):
     """A dataset was written with a schema that this version cannot serve."""
+
+
+class HubError(TopdataError):
+    """A hub cannot be reached, has not what is asked for, holds damage, or refuses."""
 
 
 class IncompleteError(TopdataError):

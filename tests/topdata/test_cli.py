@@ -8,7 +8,7 @@ from topdata.schema import dataset_fingerprint
 
 
 def test_help_of_every_command_has_an_example(topdata):
-    commands = {"build", "inspect", "schema"}
+    commands = {"build", "inspect", "pull", "push", "schema"}
     listed = topdata("--help").out
     for command in commands:
         assert command in listed

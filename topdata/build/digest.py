@@ -36,9 +36,9 @@ def file_digest(path: str, mark: str) -> str:
 
     Raises :class:`InputError` if the file cannot be read.
     """
-    known = cache_folder("sha256") / hashlib.sha256(mark.encode()).hexdigest()[:32]
+    known = _remembered(mark)
     with suppress(OSError):
-        text = known.read_text()
+        text = known.read_text() if known else ""
         if len(text) == 64:
             return text
     digest = hashlib.sha256()
@@ -48,10 +48,19 @@ def file_digest(path: str, mark: str) -> str:
                 digest.update(block)
     except (OSError, ValueError, ImportError) as error:
         raise InputError(f"{path}: cannot be read ({one_line(error)})") from error
+    if known is None:
+        return digest.hexdigest()
     with suppress(OSError):  # a cache that cannot be written is no fault
         known.parent.mkdir(parents=True, exist_ok=True)
         write_whole(known, digest.hexdigest().encode())
     return digest.hexdigest()
+
+
+def _remembered(mark: str) -> Path | None:
+    try:
+        return cache_folder("sha256") / hashlib.sha256(mark.encode()).hexdigest()[:32]
+    except InputError:
+        return None  # no home folder, no cache
 
 
 def require_unchanged(path: str, mark: str) -> None:

@@ -13,6 +13,7 @@ import typer
 
 from topdata import __version__
 from topdata.cli.build import build
+from topdata.cli.hub import pull, push
 from topdata.cli.inspect import inspect
 from topdata.cli.schema import schema
 from topdata.cli.transform import merge, migrate, skim
@@ -47,6 +48,8 @@ app.command()(inspect)
 app.command()(skim)
 app.command()(merge)
 app.command()(migrate)
+app.command()(pull)
+app.command()(push)
 app.command()(schema)
 
 

@@ -22,16 +22,22 @@ from rich.text import Text
 
 
 class _Rate(ProgressColumn):
+    """How much is done and how fast: events where there are some, else megabytes."""
+
     def render(self, task: Task) -> Text:
         elapsed = task.finished_time or task.elapsed
         events = task.fields["events"]
-        if not (events and elapsed):
+        if not elapsed:
             return Text("")
-        return Text(f"{events:,} events, {events / elapsed:,.0f}/s")
+        if events:
+            return Text(f"{events:,} events, {events / elapsed:,.0f}/s")
+        if task.fields["unit"] == "events":
+            return Text("")
+        return Text(f"{task.completed / 1e6:,.1f} MB, {task.completed / 1e6 / elapsed:,.1f} MB/s")
 
 
 class Bar:
-    """Shows the stages of a build; silent when standard error is not a terminal."""
+    """Shows the stages of a build or a transfer; silent without a terminal at standard error."""
 
     def __init__(self) -> None:
         console = Console(stderr=True, markup=False, emoji=False, highlight=False)
@@ -48,6 +54,11 @@ class Bar:
         self._task: TaskID | None = None
         self._events = 0
 
+    @property
+    def visible(self) -> bool:
+        """Tell whether somebody sees it."""
+        return not self._bar.disable
+
     def __enter__(self) -> Bar:
         if not self._bar.disable:
             self._bar.start()
@@ -62,14 +73,14 @@ class Bar:
         if not self._bar.disable:
             self._bar.stop()
 
-    def start(self, stage: str, total: int, unit: str) -> None:
+    def start(self, stage: str, total: int, unit: str = "bytes") -> None:
         """Begin a stage of ``total`` bytes or events."""
         if self._task is not None:
             self._bar.remove_task(self._task)
         self._events = 0
-        self._task = self._bar.add_task(stage, total=total, events=0)
+        self._task = self._bar.add_task(stage, total=total, events=0, unit=unit)
 
-    def advance(self, done: int, events: int) -> None:
+    def advance(self, done: int, events: int = 0) -> None:
         """Move the bar."""
         self._events += events
         if self._task is not None:

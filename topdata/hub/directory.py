@@ -1,0 +1,260 @@
+"""A hub that is a folder: on EOS, AFS or NFS, shared by whoever may read and write it.
+
+::
+
+    DIR/org/name/objects/ab/abcd...     the files, each once, under their sha256
+                 revisions/<id>.json    what a revision holds; the id is the sha256 of this text
+                 main/000003/<id>       the third revision of main; the highest number is the newest
+                 tags/v1.0.2/<id>
+
+A revision becomes visible when a folder is renamed to the next number under ``main``. A rename
+onto a folder that is not empty fails, so of two who publish at the same time one is told; file
+locks, on which such file systems disagree, are not needed. What an interrupted push leaves is
+never seen and is used by the next one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from topdata.errors import HubError, RecipeError, nearest, one_line
+from topdata.hub.address import is_commit
+from topdata.hub.contents import Changes, File, require_inside
+from topdata.hub.interface import Progress, Refs
+from topdata.hub.parallel import arriving
+
+FORMAT = 1
+_BLOCK = 1 << 20
+
+
+class DirectoryHub:
+    """The repositories of one kind ("dataset" or "model") in a folder."""
+
+    def __init__(self, root: str, kind: str) -> None:
+        self.root = Path(root)
+        self.kind = kind
+
+    def refs(self, repo: str) -> Refs | None:
+        """See :class:`topdata.hub.interface.Hub`."""
+        home = self.root / repo
+        if not home.is_dir():
+            return None
+        tags = {path.name: _pointed(path) for path in _shown(home / "tags")}
+        return Refs(self._newest(repo)[1], tags)
+
+    def find(self, repo: str, revision: str | None) -> str:
+        """See :class:`topdata.hub.interface.Hub`."""
+        refs = self.refs(repo)
+        if refs is None or refs.main is None:
+            raise HubError(f"{self.root / repo}: no such {self.kind} on this hub")
+        if revision in (None, "main"):
+            return refs.main
+        if revision in refs.tags:
+            return refs.tags[revision]
+        assert revision is not None
+        if is_commit(revision) and self._note(repo, revision).is_file():
+            return revision
+        raise HubError(
+            f"{self.root / repo}: no revision {revision!r}{nearest(revision, [*refs.tags, 'main'])}"
+        )
+
+    def files(self, repo: str, commit: str) -> list[File]:
+        """See :class:`topdata.hub.interface.Hub`. The id vouches for the list."""
+        note = self._note(repo, commit)
+        try:
+            text = note.read_bytes()
+            content = json.loads(text) if hashlib.sha256(text).hexdigest() == commit else None
+            if content is None:
+                raise HubError(f"{note}: damaged, its sha256 is not its name")
+            form, kind = content["format"], content["kind"]
+            files = [File(f["path"], f["size"], f["sha256"]) for f in content["files"]]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise HubError(f"{note}: cannot be read ({one_line(error)})") from error
+        if form != FORMAT:
+            raise HubError(f"{note}: of format {form}: run `pip install --upgrade topdata`")
+        if kind != self.kind:
+            raise HubError(f"{self.root / repo}: holds a {kind}, not a {self.kind}")
+        for file in files:
+            require_inside(file.path, str(note))
+            if not re.fullmatch("[0-9a-f]{64}", file.sha256):
+                raise HubError(f"{note}: lists {file.path!r} without its sha256")
+        return files
+
+    def fetch(self, repo: str, commit: str, files: Sequence[File], folder: Path) -> Iterator[File]:
+        """See :class:`topdata.hub.interface.Hub`."""
+        yield from arriving(lambda file: self._copy(repo, file, folder), files)
+
+    def _copy(self, repo: str, file: File, folder: Path) -> None:
+        stored = self._object(repo, file.sha256)
+        path = folder / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            shutil.copyfile(stored, path)
+        except FileNotFoundError as error:
+            raise HubError(
+                f"{stored}: missing on the hub, it is {file.path}; push the {self.kind} again to "
+                "put it back"
+            ) from error
+
+    def create(self, repo: str, *, private: bool | None) -> None:
+        """See :class:`topdata.hub.interface.Hub`. Who may read is the folder's affair."""
+        if private is not None:
+            raise RecipeError(
+                f"{self.root}: --private and --public are for hubs on the web; here the rights of "
+                "the folder decide"
+            )
+        if not self.root.is_dir():
+            raise HubError(f"{self.root}: no such folder; to start a hub there, make it")
+        (self.root / repo).mkdir(parents=True, exist_ok=True)
+
+    def publish(
+        self, repo: str, folder: Path, files: Sequence[File], changes: Changes, *,
+        parent: str | None, message: str, told: Progress,
+    ) -> str:  # fmt: skip
+        """See :class:`topdata.hub.interface.Hub`. Missing objects are always put back."""
+        absent = [file for file in files if not self._has(repo, file)]
+        told.start("copying", sum(file.size for file in absent))
+        for file in absent:
+            _store(folder / file.path, self._object(repo, file.sha256), file.sha256, told)
+        if parent is not None and not changes:
+            return parent
+        listed = sorted(files, key=lambda file: file.path)
+        content = {
+            "format": FORMAT,
+            "kind": self.kind,
+            "parent": parent,
+            "message": message,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "files": [{"path": f.path, "size": f.size, "sha256": f.sha256} for f in listed],
+        }
+        commit = self._write_note(repo, content)
+        number, newest = self._newest(repo)
+        if newest != parent or not _mark(self.root / repo / "main" / f"{number + 1:06d}", commit):
+            raise HubError(
+                f"{self.root / repo}: somebody else pushed at the same time, and was first; look "
+                "at their revision, then push again"
+            )
+        return commit
+
+    def tag(self, repo: str, tag: str, commit: str, *, move: bool) -> None:
+        """See :class:`topdata.hub.interface.Hub`."""
+        mark = self.root / repo / "tags" / tag
+        if move and mark.is_dir():
+            old = mark.with_name(f".{tag}.{uuid.uuid4().hex}")
+            os.rename(mark, old)
+            _mark(mark, commit)
+            shutil.rmtree(old)
+        elif not _mark(mark, commit):
+            raise HubError(
+                f"{self.root / repo}: tag {tag!r} has just been given to another revision"
+            )
+
+    def _newest(self, repo: str) -> tuple[int, str | None]:
+        """Return number and id of the newest revision of main; 0 and None before the first."""
+        marks = [path for path in _shown(self.root / repo / "main") if path.name.isdigit()]
+        if not marks:
+            return 0, None
+        newest = max(marks, key=lambda path: int(path.name))
+        return int(newest.name), _pointed(newest)
+
+    def _note(self, repo: str, commit: str) -> Path:
+        return self.root / repo / "revisions" / f"{commit}.json"
+
+    def _object(self, repo: str, sha256: str) -> Path:
+        return self.root / repo / "objects" / sha256[:2] / sha256
+
+    def _has(self, repo: str, file: File) -> bool:
+        try:
+            return self._object(repo, file.sha256).stat().st_size == file.size
+        except FileNotFoundError:
+            return False
+
+    def _write_note(self, repo: str, content: dict[str, Any]) -> str:
+        text = json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+        commit = hashlib.sha256(text).hexdigest()
+        _write(self._note(repo, commit), text)
+        return commit
+
+
+def _shown(folder: Path) -> list[Path]:
+    """Return what is in a folder, without what is being written (its name begins with a dot)."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _pointed(mark: Path) -> str:
+    """Return the commit id to which a mark points."""
+    names = [path.name for path in mark.iterdir()]
+    if len(names) != 1 or not is_commit(names[0]):
+        raise HubError(f"{mark}: damaged, it should hold one file named by a revision")
+    return names[0]
+
+
+def _mark(mark: Path, commit: str) -> bool:
+    """Make a mark that points to a commit; return False where another one was faster."""
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    beside = mark.with_name(f".{mark.name}.{uuid.uuid4().hex}")
+    beside.mkdir()
+    try:
+        _write(beside / commit, f"{commit}\n".encode())
+        os.rename(beside, mark)
+    except OSError:
+        if not mark.is_dir():
+            raise
+        return _pointed(mark) == commit  # the reply to a rename over NFS can get lost
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    _sync_folder(mark.parent)
+    return True
+
+
+def _store(source: Path, target: Path, sha256: str, told: Progress) -> None:
+    """Copy a file to its object, whole and right or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    digest = hashlib.sha256()
+    try:
+        with open(source, "rb") as reading, open(beside, "xb") as writing:
+            while block := reading.read(_BLOCK):
+                digest.update(block)
+                writing.write(block)
+                told.advance(len(block))
+            writing.flush()
+            os.fsync(writing.fileno())
+        if digest.hexdigest() != sha256:
+            raise HubError(f"{source}: changed while it was pushed; nothing was published")
+        os.replace(beside, target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a small file so that it appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{uuid.uuid4().hex}")
+    try:
+        with open(beside, "xb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,112 @@
+"""What a hub can do, and what a kind of repository has to say of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from topdata.hub.contents import Changes, File
+
+
+class Kind(Protocol):
+    """What travels: a dataset, or a checkpoint."""
+
+    @property
+    def name(self) -> str:
+        """Either "dataset" or "model", as hubs call it."""
+        ...
+
+    @property
+    def index(self) -> str:
+        """Name of the file that lists all others with their sha256."""
+        ...
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """Patterns of files; nothing else is fetched."""
+        ...
+
+    def listed(self, folder: Path) -> list[File]:
+        """Return all files of which the index speaks, itself included, from the index alone."""
+        ...
+
+    def checked(self, folder: Path) -> list[File]:
+        """Return all files with size and sha256; raise if one is damaged, missing or foreign."""
+        ...
+
+    def version(self, folder: Path) -> str:
+        """Return MAJOR.MINOR of what the folder holds; a release adds its number."""
+        ...
+
+
+class Progress(Protocol):
+    """Told how much has travelled; see ``topdata.cli.progress``."""
+
+    def start(self, stage: str, total: int) -> None:
+        """A stage of ``total`` bytes begins."""
+        ...
+
+    def advance(self, amount: int) -> None:
+        """Some bytes of the stage are done."""
+        ...
+
+
+class Silent:
+    """Tells nobody."""
+
+    def start(self, stage: str, total: int) -> None:
+        """Do nothing."""
+
+    def advance(self, amount: int) -> None:
+        """Do nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refs:
+    """Where the branch main and the tags of a repository point; None if nothing is there."""
+
+    main: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+class Hub(Protocol):
+    """A place that keeps revisions of repositories. Every method may raise :class:`HubError`."""
+
+    def refs(self, repo: str) -> Refs | None:
+        """Return the references, or None where the repository does not exist."""
+        ...
+
+    def find(self, repo: str, revision: str | None) -> str:
+        """Return the full commit id of a tag, branch or commit (None: main)."""
+        ...
+
+    def files(self, repo: str, commit: str) -> list[File]:
+        """Return the files of a commit; their paths stay inside a folder."""
+        ...
+
+    def fetch(self, repo: str, commit: str, files: Sequence[File], folder: Path) -> Iterator[File]:
+        """Put files of a commit into a folder, under their paths; yield each as it arrives.
+
+        They are not verified. Hidden files and folders may be left beside them.
+        """
+        ...
+
+    def create(self, repo: str, *, private: bool | None) -> None:
+        """Make a repository if it is not there."""
+        ...
+
+    def publish(
+        self, repo: str, folder: Path, files: Sequence[File], changes: Changes, *,
+        parent: str | None, message: str, told: Progress,
+    ) -> str:  # fmt: skip
+        """Make the folder the newest commit of main, in one step, and return its id.
+
+        Raises if main is not at ``parent`` any more. Without changes the parent is returned.
+        """
+        ...
+
+    def tag(self, repo: str, tag: str, commit: str, *, move: bool) -> None:
+        """Give a commit a tag; an existing one only if it may ``move``."""
+        ...
