@@ -24,7 +24,7 @@ def delta_r2(eta_a: Array, phi_a: Array, eta_b: Array, phi_b: Array) -> Array:
 
 def cartesian(pt: Array, eta: Array, phi: Array, mass: Array) -> tuple[Array, Array, Array, Array]:
     """Return px, py, pz, energy."""
-    pt = pt.astype(np.float64)
+    pt, phi = pt.astype(np.float64), phi.astype(np.float64)
     px, py, pz = pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta.astype(np.float64))
     return px, py, pz, np.sqrt(pt * pt + pz * pz + mass.astype(np.float64) ** 2)
 

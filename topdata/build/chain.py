@@ -81,7 +81,8 @@ def _variations(chunk: EventChunk) -> tuple[Array, Array]:
     if chunk.weights is None:
         return np.zeros(len(chunk) + 1, np.int64), np.zeros(0, np.float32)
     n, width = chunk.weights.shape
-    return np.arange(n + 1) * width, chunk.weights.reshape(-1)
+    has = np.ones(n, np.bool_) if chunk.lhe_event is None else chunk.lhe_event >= 0
+    return np.concatenate([[0], np.cumsum(has * width)]), chunk.weights[has].reshape(-1)
 
 
 def _list(rows: Jagged, **more: Array) -> tuple[Array, dict[str, Array]]:
@@ -90,7 +91,9 @@ def _list(rows: Jagged, **more: Array) -> tuple[Array, dict[str, Array]]:
 
 def _fold_phi(chunk: EventChunk, truth: Truth) -> None:
     """Bring every azimuth into (-pi, pi]; nothing is copied where it already is."""
-    lists = (chunk.jets, chunk.leptons, chunk.photons, truth.tops, truth.ws, truth.partons)
+    lists = [chunk.jets, chunk.leptons, chunk.photons, truth.tops, truth.ws, truth.partons]
+    if chunk.me is not None:
+        lists.append(chunk.me)
     for columns in (chunk.met, *(rows.columns for rows in lists)):
         phi = columns["phi"]
         outside = (phi > np.pi) | (phi <= -np.pi)

@@ -162,7 +162,12 @@ EVENT: tuple[Field, ...] = (
     Field("n_tops", "int8", "last-copy top quarks in the record; -1 where there is no truth"),
     Field("weight", "float64", "gen_weight x cross_section / sum(gen_weight) of the process", "pb"),
     Field("gen_weight", "float64", "weight as the generator wrote it, signed"),
-    Field("weights", "float32", "generator weight variations, named in the manifest", many=True),
+    Field(
+        "weights",
+        "float32",
+        "generator weight variations, named in the manifest; NaN where an event lacks one",
+        many=True,
+    ),
     Field("lhe_event", "int64", "event of the paired LHE file, or -1"),
     MET,
     JETS,

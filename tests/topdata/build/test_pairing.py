@@ -108,3 +108,26 @@ def test_an_unpaired_build_says_so_in_every_event(demo, tmp_path):
     events = topdata.load(tmp_path / "out")
     assert set(ak.to_list(events.lhe_event)) == {-1}
     assert ak.sum(ak.num(events.truth.me)) == ak.sum(ak.num(events.weights)) == 0
+
+
+def test_unpaired_events_have_no_variations(data, tmp_path):
+    """Empty, not NaN: NaN says that an event of the LHE file lacks one."""
+    content = gzip.decompress((data / "lhe/tt.lhe.gz").read_bytes()).decode()
+    events = content.split("<event>")
+    weights = "<rwgt><wgt id='1'>2.0</wgt><wgt id='2'>3.0</wgt></rwgt>\n</event>"
+    with_weights = [event.replace("</event>", weights) for event in events[1:6]]
+    end = "\n</LesHouchesEvents>\n"
+    head = events[0].replace("</header>", "</header>")
+    short = tmp_path / "short.lhe"
+    short.write_text("<event>".join([head, *with_weights]).rstrip() + end)
+    _, loaded = paired(tmp_path, [data / "record/tt.root"], [short])
+    lengths = ak.to_list(ak.num(loaded.weights))
+    for event, paired_with, n in zip(loaded.event, loaded.lhe_event, lengths, strict=True):
+        assert n == (2 if paired_with >= 0 else 0), event
+    assert not ak.any(np.isnan(ak.flatten(loaded.weights)))
+
+
+def test_phi_of_incoming_partons(data, tmp_path):
+    """Along the beam atan2 gives -pi, which the record writes as pi."""
+    _, events = paired(tmp_path, [data / "record/tt.root"], [data / "lhe/tt.lhe.gz"])
+    assert ak.all(events.truth.me.phi > -np.float32(np.pi))
