@@ -8,6 +8,7 @@
     |   `-- DamagedError    an input file can be used in part
     |-- OutputError         the output cannot be written, or is already there
     |-- SchemaError         a dataset has another schema than the one needed
+    |-- InvalidError        a dataset breaks rules of `topdata validate`
     `-- IncompleteError     the work was done, but input was lost on the way
 
 Every message is one line that a command prints as it is; the exit code is 2.
@@ -41,6 +42,10 @@ class OutputError(TopdataError):
 
 class SchemaError(TopdataError):
     """A dataset was written with a schema that this version cannot serve."""
+
+
+class InvalidError(TopdataError):
+    """A dataset breaks at least one rule of ``topdata validate``."""
 
 
 class IncompleteError(TopdataError):

@@ -15,6 +15,7 @@ from topdata import __version__
 from topdata.cli.build import build
 from topdata.cli.inspect import inspect
 from topdata.cli.schema import schema
+from topdata.cli.validate import validate
 from topdata.errors import TopdataError, one_line
 
 app = typer.Typer(
@@ -44,6 +45,7 @@ def common(
 app.command()(build)
 app.command()(inspect)
 app.command()(schema)
+app.command()(validate)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
