@@ -167,10 +167,11 @@ def source_weights(dataset: Dataset, tally: Tally) -> Iterator[Fault]:
 @total_rule("weight.sum")
 def weight_sum(dataset: Dataset, tally: Tally) -> Iterator[Fault]:
     """The weights of a process sum to its sum_weight."""
-    for label, process in enumerate(dataset.manifest.processes):
+    for process in dataset.manifest.processes:
         if process.name in tally.incomplete or process.name not in dataset.manifest.classes:
             continue
-        found = tally.sum_weight(dataset.manifest.classes.index(process.name))
+        label = dataset.manifest.classes.index(process.name)
+        found = tally.sum_weight(label)
         rows = sum(
             tally.largest[i] * float(tally.rows[i])
             for i in range(len(tally.rows))

@@ -18,7 +18,7 @@ from topdata.validate.values import LISTS
 
 _PI = np.float32(np.pi)
 _MOMENTUM = 1e5  # GeV: more than any collider has
-_ETA = 10.0  # of a detector
+_ETA = 8.0  # of a detector; 6 in those for future colliders
 _MASS2 = -1e-6  # of energy squared: rounding of float32 makes small masses imaginary
 _UNSEEN = 500.0  # GeV of missing momentum that no stored object balances; 90 in 100,000 events
 _ENOUGH = 20  # events whose missing momentum cannot all be the same
@@ -66,7 +66,7 @@ def size(batch: Batch) -> Iterator[Wrong]:
 
 @event_rule("momentum.eta")
 def eta(batch: Batch) -> Iterator[Wrong]:
-    """Pseudorapidities of reconstructed objects are within 10."""
+    """Pseudorapidities of reconstructed objects are within 8."""
     if batch.dataset.manifest.level != "reconstructed":
         return
     for rows in _lists(batch, _RECONSTRUCTED):
