@@ -444,6 +444,69 @@ MANIFESTS = [
 ]  # fmt: skip
 
 
+def renamed(new):
+    """Give the training shard another path, on disk and in the manifest."""
+
+    def plant(planted):
+        (planted.folder / TRAIN).rename(planted.folder / new)
+        with planted.manifest() as manifest:
+            entry(manifest, TRAIN)["path"] = new
+        return new, None
+
+    return plant
+
+
+def no_flow(manifest):
+    manifest["sources"][0]["flow"].pop()
+
+
+def growing(manifest):
+    for flow in (manifest["processes"][0]["cut_flow"], manifest["sources"][0]["flow"]):
+        flow.insert(1, {**flow[0], "events": 5} if isinstance(flow[0], dict) else [5, flow[0][1]])
+    manifest["processes"][0]["cut_flow"][1]["cut"] = "n_jets >= 1"
+
+
+SUMS = ("source.rows", "source.weights", "weight.sum", "manifest.rows")
+MANIFESTS += [
+    of_manifest("b-tag bit 9", "manifest.level", edited("btag_bit", 9),
+                also=(*SAID, "manifest.schema", "manifest.recipe")),
+    of_manifest("one class twice", "manifest.classes", edited("classes", ["tt", "tt"]),
+                also=("card.metadata", "manifest.paths", "manifest.sources", "ledger.sums",
+                      "cutflow.events", "cutflow.weights", "manifest.normalisation", "process.label",
+                      "source.index", "source.rows", "source.weights", "weight.sum", "weight.scale")),
+    of_manifest("source of no process", "manifest.sources", edited("sources", 2, "process", "x"),
+                also=("ledger.sums", "cutflow.events", "cutflow.weights", "source.index",
+                      "manifest.normalisation")),
+    of_manifest("negative entries", "manifest.sources", edited("sources", 2, "entries", -1),
+                also=("ledger.closes", "event.range")),
+    of_manifest("no cross-section", "manifest.normalisation",
+                edited("processes", 0, "cross_section", 0.0), also=("weight.scale", "weight.sum")),
+    of_manifest("sum of generator weights", "manifest.normalisation",
+                edited("processes", 0, "sum_gen_weight", lambda x: x * (1 + 1e-6)),
+                also=("weight.scale", "cutflow.weights")),
+    of_manifest("not all at first", "manifest.cuts",
+                edited("processes", 0, "cut_flow", 0, "cut", "n_jets >= 0")),
+    of_manifest("events between the splits", "manifest.rows",
+                edited("processes", 0, "splits", "train", lambda x: x + 1), also=("card.metadata",)),
+    of_manifest("a step too few", "cutflow.events", no_flow, also=("cutflow.weights", "source.weights")),
+    of_manifest("growing cut flow", "cutflow.events", growing),
+    of_manifest("begin of the weights", "cutflow.weights",
+                edited("processes", 0, "cut_flow", 0, "sum_gen_weight", lambda x: x + 100)),
+    of_manifest("lost of no source", "quarantine.ranges",
+                lambda m: m["quarantine"].append({"source": 7, "ranges": [], "reason": "x"})),
+]  # fmt: skip
+FILES += [
+    Defect("no name of a shard", "manifest.paths", renamed("data/train.parquet"),
+           also=frozenset(SUMS)),
+    Defect("split unknown", "manifest.paths", renamed("data/spare-tt-00000.parquet"),
+           also=frozenset({"manifest.rows"})),
+    Defect("process unknown", "manifest.paths", renamed("data/train-zz-00000.parquet"),
+           also=frozenset(SUMS)),
+    Defect("a configuration more", "card.metadata",
+           replaced("  view_fingerprint:", "  other: 1\n  view_fingerprint:")),
+]  # fmt: skip
+
+
 def fixed_twice(planted):
     table = planted.table(FIXED)
     planted.write(FIXED, table.take([1, *range(1, table.num_rows)]))
@@ -461,6 +524,9 @@ UNIVERSAL = [
     of_event("weight in universal", "universal.view", put("weight", 1.0), base="universal", path=FIXED),
     of_event("nan in universal", "universal.view", put("ws", 0, 3, math.nan), base="universal",
              path=FIXED),
+    of_manifest("rows of universal", "manifest.rows", lambda m: put("rows", 5)(entry(m, FIXED)),
+                base="universal", also=("shard.rows",)),
+    of_event("null slots", "universal.shape", put("type", None), base="universal", path=FIXED),
     of_event("jet after the view", "universal.view", put("jets", 0, "mass", 7.5), base="universal"),
 ]  # fmt: skip
 
