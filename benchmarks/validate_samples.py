@@ -12,6 +12,7 @@ if any rule fires.
 from __future__ import annotations
 
 import argparse
+import gzip
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -101,6 +102,45 @@ def cases(samples: Path) -> Iterator[Case | Card]:
             yield Case(f"{where}", single(file), {"universal": True})
 
 
+def odd(folder: Path) -> Iterator[Case]:
+    """Make damaged and peculiar files in a folder, and yield datasets of them."""
+    data = ROOT / "tests" / "data"
+    tt, wjj, lhe = data / "demo" / "tt.root", data / "demo" / "wjj.root", folder / "tt.lhe"
+    text = gzip.decompress((data / "lhe" / "tt.lhe.gz").read_bytes())
+    middle, last = text.find(b"<event>", len(text) // 2), text.rfind(b"<event>")
+    for name, content in (
+        ("cut short", text[: last + 100]),
+        ("rubbish in it", text[: middle + 20] + b"x y z\n" + text[middle + 20 :]),
+        ("a weight missing", varied(text)),
+    ):
+        file = folder / f"{name}.lhe"
+        file.write_bytes(content)
+        yield Case(f"LHE, {name}", single(file), {})
+    lhe.write_bytes(varied(text).partition(b"</event>")[0] + b"</event>\n</LesHouchesEvents>\n")
+    pair = {"name": "tt", "delphes": [str(data / "record" / "tt.root")], "lhe": [str(lhe)]}
+    yield Case("Delphes with 1 LHE event for 12, with variations", [pair], {})
+    baskets = bytearray(tt.read_bytes())
+    baskets[len(baskets) // 2 : len(baskets) // 2 + 2000] = bytes(2000)
+    (folder / "bad.root").write_bytes(baskets)
+    yield Case("Delphes, baskets lost", single(folder / "bad.root"), {"universal": True})
+    good, lost = single(tt), [str(data / "delphes" / "no_delphes_tree.root")]
+    beside = [{**good[0], "files": [*lost, *good[0]["files"]]}]
+    yield Case("Delphes, one file lost", beside, {"universal": True})
+    both = by_process([tt, wjj])
+    yield Case("all of a process cut", both, {"select": "n_tops > 0", "universal": True})
+    one = {"splits": {"train": 1, "validation": 0, "test": 0}, "objects": {"jets": {"btag_bit": 2}}}
+    yield Case("one split, b-tag bit 2", both, {**one, "universal": True})
+
+
+def varied(text: bytes) -> bytes:
+    """Give the events of an LHE file two weight variations, the second event only one."""
+    names = b"<initrwgt><weight id='1'>a</weight><weight id='2'>b</weight></initrwgt></header>"
+    whole = b"<rwgt><wgt id='1'>1</wgt><wgt id='2'>2</wgt></rwgt></event>"
+    first, second, rest = text.replace(b"</header>", names).split(b"</event>", 2)
+    half = whole.replace(b"<wgt id='2'>2</wgt>", b"")
+    return first + whole + second + half + rest.replace(b"</event>", whole)
+
+
 def single(file: Path) -> list[dict[str, Any]]:
     """Return one process of one file; the cross-section does not matter here."""
     return [{"name": "p", "files": [str(file)], "cross_section": 2.5}]
@@ -136,7 +176,8 @@ def main() -> None:
     options = parser.parse_args()
     rows, without, reports = [], [], []
     with tempfile.TemporaryDirectory() as folder:
-        for number, case in enumerate(cases(options.samples.resolve())):
+        everything = [*cases(options.samples.resolve()), *odd(Path(folder))]
+        for number, case in enumerate(everything):
             output = Path(folder) / f"{number}"
             try:
                 case.build(output)

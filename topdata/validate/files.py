@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from topdata.build.shard import ROW_GROUP
 from topdata.manifest import FILE_NAME, damaged_files
@@ -137,9 +138,16 @@ def row_groups(shard: Shard) -> Iterator[Fault]:
         group = footer.row_group(number)
         if group.num_rows > ROW_GROUP:
             yield Fault(f"row group {number} has {group.num_rows} rows", shard.path, first)
-        for index in range(group.num_columns):
-            column = group.column(index)
-            if not (column.has_offset_index and column.has_column_index):
-                yield Fault(f"row group {number}: no page index of {column.path_in_schema}",
-                            shard.path, first)  # fmt: skip
+        columns = [group.column(index) for index in range(group.num_columns)]
+        bare = [column.path_in_schema for column in columns if not _indexed(column)]
+        if bare:
+            text = f"row group {number}: no page index of {', '.join(bare[:3])}"
+            more = f" and {len(bare) - 3} more columns" if len(bare) > 3 else ""
+            yield Fault(text + more, shard.path, first)
         first += group.num_rows
+
+
+def _indexed(column: pq.ColumnChunkMetaData) -> bool:
+    """Tell whether a column has a page index; a page without any number has no smallest one."""
+    ordered = column.is_stats_set and column.statistics.has_min_max
+    return bool(column.has_offset_index and (column.has_column_index or not ordered))

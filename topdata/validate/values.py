@@ -39,7 +39,7 @@ def _nulls(path: str, column: pa.Array) -> Iterator[tuple[str, Array]]:
 
 @event_rule("values.finite", gate=True)
 def finite(batch: Batch) -> Iterator[Wrong]:
-    """Every floating-point number is finite."""
+    """Every floating-point number is finite; NaN in weights means that an event lacks that one."""
     for name in ("weight", "gen_weight"):
         values = batch.scalar(name)
         yield batch.wrong(~np.isfinite(values), f"{name} is {{}}", values)
@@ -52,8 +52,7 @@ def finite(batch: Batch) -> Iterator[Wrong]:
             if values.dtype == np.float32 and not (good := np.isfinite(values)).all():
                 yield rows.wrong(~good, f"{member} is {{}}", values)
     offsets, values = _variations(batch)
-    if not (good := np.isfinite(values)).all():
-        at = np.flatnonzero(~good)
+    if len(at := np.flatnonzero(np.isinf(values))):
         event = np.searchsorted(offsets, at, side="right") - 1
         yield Wrong(event, "weights[{}] is {}", (at - offsets[event], values[at]))
 
