@@ -229,6 +229,14 @@ def exchanged(planted):
     return TRAIN, 0
 
 
+def in_two_splits(planted):
+    """An event of train stands in test too, which is read first."""
+    test = "data/test-tt-00000.parquet"
+    a, b = planted.table(TRAIN), planted.table(test)
+    planted.write(test, pa.concat_tables([a[4:5], b[1:]]).combine_chunks())
+    return TRAIN, 4
+
+
 def quarantined(planted):
     event = planted.table(TRAIN).column("event")[7].as_py()
     with planted.manifest() as manifest:
@@ -332,6 +340,8 @@ def replaced(old, new):
 
 FILES = [
     Defect("an event twice", "event.unique", twice),
+    Defect("an event in two splits", "event.unique", in_two_splits,
+           also=frozenset({"event.split"})),
     Defect("exchanged between splits", "event.split", exchanged),
     Defect("event in quarantine", "event.quarantined", quarantined,
            also=frozenset({"quarantine.ranges"})),
@@ -404,6 +414,16 @@ def lost(*ranges):
     return lambda m: m["quarantine"].append({"source": 0, "ranges": ranges, "reason": "x"})
 
 
+def lost_twice(manifest):
+    """Two entries are lost, and the ledger says so, but both are one."""
+    for counted in (manifest["sources"][0], manifest["processes"][0]):
+        counted["ledger"]["cut"] -= 2
+        counted["ledger"]["quarantined"] += 2
+    manifest["sources"][0]["flow"][0][0] -= 2
+    manifest["processes"][0]["cut_flow"][0]["events"] -= 2
+    lost((5, 6), (5, 6))(manifest)
+
+
 SAID = ("shard.metadata", "card.metadata")
 MANIFESTS = [
     of_manifest("another schema", "manifest.schema", edited("dataset_fingerprint", "0" * 64), also=SAID),
@@ -436,7 +456,7 @@ MANIFESTS = [
     of_manifest("weight of the cut flow", "cutflow.weights",
                 edited("processes", 0, "cut_flow", 1, "sum_gen_weight", lambda x: x * 1.01)),
     of_manifest("lost outside", "quarantine.ranges", lost((700, 702))),
-    of_manifest("lost twice", "quarantine.ranges", lost((5, 6), (5, 6)), also=("event.quarantined",)),
+    of_manifest("lost twice", "quarantine.ranges", lost_twice, also=("event.quarantined",)),
     of_manifest("written of another source", "source.rows", between_sources),
     of_manifest("weight of another source", "source.weights", weight_between_sources),
     of_manifest("sum of weights", "weight.sum", scaled_sum),
@@ -506,6 +526,11 @@ FILES += [
 ]  # fmt: skip
 
 
+def exchanged_types(event):
+    """The sum of all types stays the same."""
+    event["type"][4], event["type"][18] = event["type"][18], event["type"][4]
+
+
 def fixed_twice(planted):
     table = planted.table(FIXED)
     planted.write(FIXED, table.take([1, *range(1, table.num_rows)]))
@@ -523,6 +548,7 @@ UNIVERSAL = [
     of_event("weight in universal", "universal.view", put("weight", 1.0), base="universal", path=FIXED),
     of_event("nan in universal", "universal.view", put("ws", 0, 3, math.nan), base="universal",
              path=FIXED),
+    of_event("types exchanged", "universal.view", exchanged_types, base="universal", path=FIXED),
     of_manifest("rows of universal", "manifest.rows", lambda m: put("rows", 5)(entry(m, FIXED)),
                 base="universal", also=("shard.rows",)),
     of_event("null slots", "universal.shape", put("type", None), base="universal", path=FIXED),
