@@ -9,6 +9,7 @@
     |-- OutputError         the output cannot be written, or is already there
     |-- SchemaError         a dataset has another schema than the one needed
     |-- HubError            a hub cannot be reached, lacks what is asked for, or refuses
+    |-- InvalidError        a dataset breaks rules of `topdata validate`
     `-- IncompleteError     the work was done, but input was lost on the way
 
 Every message is one line that a command prints as it is; the exit code is 2.
@@ -46,6 +47,10 @@ class SchemaError(TopdataError):
 
 class HubError(TopdataError):
     """A hub cannot be reached, has not what is asked for, holds damage, or refuses."""
+
+
+class InvalidError(TopdataError):
+    """A dataset breaks at least one rule of ``topdata validate``."""
 
 
 class IncompleteError(TopdataError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
 
 from topdata.build.assemble import Assembly, assemble
 from topdata.build.engines import Engine, InProcess
@@ -23,36 +22,8 @@ from topdata.build.provenance import (
 from topdata.build.stage import open_stage, recover, require_free
 from topdata.errors import IncompleteError, OutputError, RecipeError
 from topdata.manifest import Manifest, Source
+from topdata.progress import Progress, Silent
 from topdata.recipe import Recipe
-
-
-class Progress(Protocol):
-    """Told what a build does; see ``topdata.cli.progress``."""
-
-    def start(self, stage: str, total: int, unit: str) -> None:
-        """A stage begins: ``total`` bytes or events."""
-        ...
-
-    def advance(self, done: int, events: int) -> None:
-        """Some of the stage's units, and as many events, are done."""
-        ...
-
-    def note(self, event: str, **facts: Any) -> None:
-        """Something happened: ``planned``, ``job``, ``lost``, ``written``."""
-        ...
-
-
-class Silent:
-    """Tells nobody."""
-
-    def start(self, stage: str, total: int, unit: str) -> None:
-        """Do nothing."""
-
-    def advance(self, done: int, events: int) -> None:
-        """Do nothing."""
-
-    def note(self, event: str, **facts: Any) -> None:
-        """Do nothing."""
 
 
 def build(

@@ -17,6 +17,7 @@ from topdata.cli.hub import pull, push
 from topdata.cli.inspect import inspect
 from topdata.cli.schema import schema
 from topdata.cli.transform import merge, migrate, skim
+from topdata.cli.validate import validate
 from topdata.errors import TopdataError, one_line
 
 app = typer.Typer(
@@ -51,6 +52,7 @@ app.command()(migrate)
 app.command()(pull)
 app.command()(push)
 app.command()(schema)
+app.command()(validate)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

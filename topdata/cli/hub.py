@@ -13,8 +13,8 @@ from topdata.cli.progress import Bar
 from topdata.cli.tables import console, splits
 from topdata.hub.dataset import pull as pull_dataset
 from topdata.hub.dataset import push as push_dataset
-from topdata.hub.interface import Progress
 from topdata.manifest import read_manifest
+from topdata.progress import Progress
 
 _ADDRESS = (
     "org/name on the hub of TOPFM_HUB, HF_ENDPOINT or Hugging Face, or file:DIR/org/name in a "

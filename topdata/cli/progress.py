@@ -99,13 +99,13 @@ class JsonLog:
         self._stream = stream
         self._stage, self._began, self._events = "", 0.0, 0
 
-    def start(self, stage: str, total: int, unit: str) -> None:
+    def start(self, stage: str, total: int, unit: str = "bytes") -> None:
         """Write that a stage ended and that the next begins."""
         self.end()
         self._stage, self._began, self._events = stage, time.monotonic(), 0
         self.note("start", stage=stage, total=total, unit=unit)
 
-    def advance(self, done: int, events: int) -> None:
+    def advance(self, done: int, events: int = 0) -> None:
         """Count events; lines are written for jobs."""
         self._events += events
 
@@ -128,12 +128,12 @@ class Both:
     def __init__(self, *told: Bar | JsonLog) -> None:
         self._told = told
 
-    def start(self, stage: str, total: int, unit: str) -> None:
+    def start(self, stage: str, total: int, unit: str = "bytes") -> None:
         """Begin a stage."""
         for one in self._told:
             one.start(stage, total, unit)
 
-    def advance(self, done: int, events: int) -> None:
+    def advance(self, done: int, events: int = 0) -> None:
         """Go on."""
         for one in self._told:
             one.advance(done, events)

@@ -9,7 +9,7 @@ import typer
 
 from topdata.cli.progress import Bar
 from topdata.cli.tables import console, cut_flow, splits, yields
-from topdata.manifest import Manifest, read_manifest
+from topdata.manifest import Manifest
 from topdata.transform import merge as merge_datasets
 from topdata.transform import migrate as migrate_dataset
 from topdata.transform import skim as skim_dataset
@@ -37,10 +37,7 @@ def skim(
     this cut at the end of its recipe gives.
     """
     with Bar() as bar:
-        bar.start("skimming", read_manifest(dataset).total.written, "events")
-        manifest = skim_dataset(
-            dataset, cut, output, overwrite=overwrite, advance=lambda n: bar.advance(n, n)
-        )
+        manifest = skim_dataset(dataset, cut, output, overwrite=overwrite, progress=bar)
     _summary(manifest, output, as_json)
 
 
@@ -61,11 +58,7 @@ def merge(
     weights. Every event keeps its split.
     """
     with Bar() as bar:
-        total = sum(read_manifest(dataset).total.written for dataset in datasets)
-        bar.start("merging", total, "events")
-        manifest = merge_datasets(
-            datasets, output, name=name, overwrite=overwrite, advance=lambda n: bar.advance(n, n)
-        )
+        manifest = merge_datasets(datasets, output, name=name, overwrite=overwrite, progress=bar)
     _summary(manifest, output, as_json)
 
 
@@ -80,11 +73,7 @@ def migrate(
     way is named.
     """
     with Bar() as bar:
-        total = read_manifest(dataset, any_schema=True).total.written
-        bar.start("migrating", total, "events")
-        manifest = migrate_dataset(
-            dataset, output, overwrite=overwrite, advance=lambda n: bar.advance(n, n)
-        )
+        manifest = migrate_dataset(dataset, output, overwrite=overwrite, progress=bar)
     _summary(manifest, output, as_json)
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from topdata.errors import InputError
 from topdata.hub.contents import File, described
-from topdata.hub.interface import Progress
 from topdata.hub.pulling import Pulled
 from topdata.hub.pulling import pull as pull_any
 from topdata.hub.pushing import Pushed
 from topdata.hub.pushing import push as push_any
 from topdata.manifest import FILE_NAME, damaged_files, read_manifest
+from topdata.progress import Progress
 
 CARD = "README.md"
 

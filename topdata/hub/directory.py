@@ -29,8 +29,9 @@ from typing import Any
 from topdata.errors import HubError, RecipeError, nearest, one_line
 from topdata.hub.address import is_commit
 from topdata.hub.contents import Changes, File, require_inside
-from topdata.hub.interface import Progress, Refs
+from topdata.hub.interface import Refs
 from topdata.hub.parallel import arriving
+from topdata.progress import Progress
 
 FORMAT = 1
 _BLOCK = 1 << 20

@@ -15,8 +15,9 @@ from typing import Any
 from topdata.errors import HubError, TopdataError, nearest, one_line
 from topdata.hub.address import PUBLIC
 from topdata.hub.contents import Changes, File, require_inside
-from topdata.hub.interface import Progress, Refs
+from topdata.hub.interface import Refs
 from topdata.hub.parallel import arriving
+from topdata.progress import Progress
 
 AT_ONCE = 8  # files that are uploaded together
 _CLIENTS = ("httpx", "httpx2", "requests", "urllib3")  # whose errors the client lets through

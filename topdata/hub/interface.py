@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from topdata.hub.contents import Changes, File
+from topdata.progress import Progress
 
 
 class Kind(Protocol):
@@ -39,28 +40,6 @@ class Kind(Protocol):
     def version(self, folder: Path) -> str:
         """Return MAJOR.MINOR of what the folder holds; a release adds its number."""
         ...
-
-
-class Progress(Protocol):
-    """Told how much has travelled; see ``topdata.cli.progress``."""
-
-    def start(self, stage: str, total: int) -> None:
-        """A stage of ``total`` bytes begins."""
-        ...
-
-    def advance(self, amount: int) -> None:
-        """Some bytes of the stage are done."""
-        ...
-
-
-class Silent:
-    """Tells nobody."""
-
-    def start(self, stage: str, total: int) -> None:
-        """Do nothing."""
-
-    def advance(self, amount: int) -> None:
-        """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True)

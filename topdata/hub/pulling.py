@@ -20,8 +20,9 @@ from topdata.hub.contents import (
     require_inside,
 )
 from topdata.hub.hubs import open_hub
-from topdata.hub.interface import Hub, Kind, Progress, Silent
+from topdata.hub.interface import Hub, Kind
 from topdata.hub.place import place
+from topdata.progress import Progress, Silent
 
 
 @dataclass(frozen=True, slots=True)

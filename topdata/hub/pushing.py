@@ -10,7 +10,8 @@ from topdata.errors import HubError, OutputError, RecipeError
 from topdata.hub.address import Address, parse, require_tag
 from topdata.hub.contents import File, changes, is_allowed
 from topdata.hub.hubs import open_hub
-from topdata.hub.interface import Kind, Progress, Refs, Silent
+from topdata.hub.interface import Kind, Refs
+from topdata.progress import Progress, Silent
 
 _RELEASE = re.compile(r"v(\d+)\.(\d+)\.(\d+)")
 

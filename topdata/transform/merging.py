@@ -6,7 +6,7 @@ follow those of the first, a process that stands in several is normalised over a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from topdata.build.normalise import cross_section_of, process_entry, sum_of_weig
 from topdata.build.provenance import note_weights, versions
 from topdata.errors import RecipeError
 from topdata.manifest import Manifest, ProcessEntry, Quarantine, Source, Step
+from topdata.progress import Progress, Silent
 from topdata.recipe import Process, Recipe, make_recipe
 from topdata.schema.arrow import arrow_schema
 from topdata.transform.write import Files, completed, new_dataset, write_process
@@ -30,11 +31,11 @@ def merge(
     *,
     name: str | None = None,
     overwrite: bool = False,
-    advance: Callable[[int], None] = lambda _: None,
+    progress: Progress | None = None,
 ) -> Manifest:
     """Write all events of ``datasets`` as the dataset ``output``, called ``name``.
 
-    ``name`` is the first one's by default; ``advance`` is told how many events are written.
+    ``name`` is the first one's by default.
 
     Raises :class:`RecipeError` for datasets whose events were treated differently, or that share a
     source; :class:`InputError` for a damaged dataset; :class:`OutputError` if the output exists.
@@ -42,6 +43,8 @@ def merge(
     if len(datasets) < 2:
         raise RecipeError("merge needs two datasets or more")
     old = [existing(Path(dataset)) for dataset in datasets]
+    told = progress or Silent()
+    told.start("merging", sum(one.manifest.total.written for one in old), "events")
     recipe = _recipe(old, name)
     sources = _sources(old)
     with new_dataset(output, overwrite=overwrite) as folder:
@@ -53,7 +56,7 @@ def merge(
             cross_section = cross_section_of(process, mine)
             total = sum_of_weights(process.name, mine)
             rows = _Rows(old, process.name, classes.index(process.name),
-                         cross_section[0] / total if total else 0.0, advance)  # fmt: skip
+                         cross_section[0] / total if total else 0.0, told)  # fmt: skip
             files.append(write_process(folder, old[0].manifest, process.name, rows,
                                        list(recipe.splits.fractions)))  # fmt: skip
             processes.append(
@@ -88,10 +91,10 @@ class _Rows:
         name: str,
         index: int,
         scale: float,
-        advance: Callable[[int], None],
+        told: Progress,
     ) -> None:
         self._old, self._name, self._index = old, name, index
-        self._scale, self._advance = scale, advance
+        self._scale, self._told = scale, told
 
     def __call__(self, split: str) -> Iterator[pa.Table]:
         schema, first = arrow_schema(), 0
@@ -104,7 +107,7 @@ class _Rows:
                 columns = [later.get(f.name, table.column(f.name)) for f in schema]
                 moved = pa.Table.from_arrays(columns, schema=schema)
                 yield reweighted(moved, self._scale, schema)
-                self._advance(table.num_rows)
+                self._told.advance(table.num_rows, table.num_rows)
             first += len(one.manifest.sources)
 
 

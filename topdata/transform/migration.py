@@ -6,7 +6,7 @@ means that numbers would change their meaning, and then the sources must be read
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from topdata.build.existing import Existing, existing
 from topdata.build.provenance import versions
 from topdata.errors import RecipeError, SchemaError
 from topdata.manifest import Manifest, Step
+from topdata.progress import Progress, Silent
 from topdata.schema.arrow import arrow_schema, arrow_type
 from topdata.schema.fields import EVENT, Field
 from topdata.schema.fingerprint import codes, dataset_fingerprint, describe, view_fingerprint
@@ -30,7 +31,7 @@ def migrate(
     output: Path,
     *,
     overwrite: bool = False,
-    advance: Callable[[int], None] = lambda _: None,
+    progress: Progress | None = None,
 ) -> Manifest:
     """Write ``dataset``, of an older schema, as the dataset ``output`` of the current one.
 
@@ -38,6 +39,7 @@ def migrate(
     every field that stands in the way, :class:`InputError` or :class:`OutputError` as a build does.
     """
     old = existing(dataset, any_schema=True)
+    told = progress or Silent()
     version = old.manifest.schema_version
     if old.manifest.dataset_fingerprint == dataset_fingerprint():
         raise RecipeError(f"{dataset}: is of schema {version} already, nothing to do")
@@ -61,9 +63,10 @@ def migrate(
         }
     )
     splits = list(old.manifest.processes[0].splits)
+    told.start("migrating", manifest.total.written, "events")
     with new_dataset(output, overwrite=overwrite) as folder:
         files = [
-            write_process(folder, manifest, name, _Upgraded(old, name, advance), splits)
+            write_process(folder, manifest, name, _Upgraded(old, name, told), splits)
             for name in manifest.classes
         ]
         return completed(folder, manifest, files, universal=old.universal)
@@ -72,13 +75,13 @@ def migrate(
 class _Upgraded:
     """The events of a process in the current schema, for a split."""
 
-    def __init__(self, old: Existing, name: str, advance: Callable[[int], None]) -> None:
-        self._old, self._name, self._advance = old, name, advance
+    def __init__(self, old: Existing, name: str, told: Progress) -> None:
+        self._old, self._name, self._told = old, name, told
 
     def __call__(self, split: str) -> Iterator[pa.Table]:
         for table in self._old.rows(split, self._name):
             yield upgraded(table)
-            self._advance(table.num_rows)
+            self._told.advance(table.num_rows, table.num_rows)
 
 
 def obstacles_from(theirs: dict[str, Any]) -> Iterator[str]:

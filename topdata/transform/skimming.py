@@ -6,7 +6,7 @@ all events that were read, the cut flow has one line more, the events that go ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from topdata.build.provenance import versions
 from topdata.errors import RecipeError
 from topdata.events import Array
 from topdata.manifest import Ledger, Manifest, ProcessEntry, Source, Step
+from topdata.progress import Progress, Silent
 from topdata.transform.write import Files, completed, new_dataset, write_process
 
 
@@ -28,12 +29,12 @@ def skim(
     output: Path,
     *,
     overwrite: bool = False,
-    advance: Callable[[int], None] = lambda _: None,
+    progress: Progress | None = None,
 ) -> Manifest:
     """Write the events of ``dataset`` that pass ``cut`` as the dataset ``output``.
 
     ``cut`` is a condition such as ``n_jets >= 6 and ht > 500`` (names: see
-    :mod:`topdata.quantities`). ``advance`` is told how many events were looked at.
+    :mod:`topdata.quantities`).
 
     Raises :class:`RecipeError` for a cut that cannot be understood, :class:`InputError` for a
     damaged dataset, :class:`OutputError` if the output exists.
@@ -41,12 +42,13 @@ def skim(
     condition = expressions.parse(cut, quantities.NAMES, quantities.CONDITIONS)
     if not condition.is_condition:
         raise RecipeError(f"{cut!r} is a number, not a condition: compare it, like '>= 4'")
-    old = existing(dataset)
+    old, told = existing(dataset), progress or Silent()
+    told.start("skimming", old.manifest.total.written, "events")
     with new_dataset(output, overwrite=overwrite) as folder:
         kept = _Kept(len(old.manifest.sources))
         files: list[Files] = []
         for name in old.manifest.classes:
-            passing = _Passing(old, name, condition, kept, advance)
+            passing = _Passing(old, name, condition, kept, told)
             splits = list(old.manifest.processes[0].splits)
             files.append(write_process(folder, old.manifest, name, passing, splits))
         return completed(folder, _manifest(old, cut, kept, files), files, universal=old.universal)
@@ -73,10 +75,10 @@ class _Passing:
         name: str,
         condition: expressions.Expression,
         kept: _Kept,
-        advance: Callable[[int], None],
+        told: Progress,
     ) -> None:
         self._old, self._name, self._condition = old, name, condition
-        self._kept, self._advance = kept, advance
+        self._kept, self._told = kept, told
 
     def __call__(self, split: str) -> Iterator[pa.Table]:
         btag_bit = self._old.manifest.btag_bit
@@ -85,7 +87,7 @@ class _Passing:
             keep = np.broadcast_to(self._condition.mask(values), table.num_rows)
             passing = table.filter(pa.array(keep))
             self._kept.add(*(passing.column(c).to_numpy() for c in ("source", "gen_weight")))
-            self._advance(table.num_rows)
+            self._told.advance(table.num_rows, table.num_rows)
             yield passing
 
 

@@ -11,10 +11,10 @@ import topdata as package
 from topdata.errors import HubError, InputError, OutputError, RecipeError, SchemaError
 from topdata.hub import pull, push, resolve
 from topdata.hub.contents import Changes, File, described
-from topdata.hub.interface import Silent
 from topdata.hub.pulling import pull as pull_any
 from topdata.hub.pushing import push as push_any
 from topdata.manifest import damaged_files
+from topdata.progress import Silent
 
 from .conftest import Web
 
