@@ -13,6 +13,7 @@ import typer
 
 from topdata import __version__
 from topdata.cli.build import build
+from topdata.cli.export import export
 from topdata.cli.inspect import inspect
 from topdata.cli.schema import schema
 from topdata.errors import TopdataError, one_line
@@ -42,6 +43,7 @@ def common(
 
 
 app.command()(build)
+app.command()(export)
 app.command()(inspect)
 app.command()(schema)
 
