@@ -83,7 +83,7 @@ def export(
     chosen = _options(kind, target, {k: v for k, v in options.items() if v is not None})
     splits = [split] if split else list(source.manifest.split_counts())
     totals = {name: source.events_in(name) for name in splits}
-    given = {k: v for k, v in chosen.model_dump(exclude_unset=True).items()}
+    given = chosen.model_dump(exclude_unset=True)
     provenance = {
         "topdata": __version__,
         "command": _command(dataset, target, output, split, given),
@@ -127,8 +127,10 @@ def _options(kind: type[Target], target: str, given: Mapping[str, Any]) -> Any:
         return kind.options.model_validate(given)
     except ValidationError as error:
         fault = error.errors()[0]
-        flag = f"--{str(fault['loc'][0]).replace('_', '-')}"
-        raise RecipeError(f"{flag} {fault['input']}: {fault['msg']}") from error
+        flag = "".join(
+            f"--{name} ".replace("_", "-") + f"{fault['input']}: " for name in fault["loc"]
+        )
+        raise RecipeError(f"{flag}{fault['msg'].removeprefix('Value error, ')}") from error
 
 
 def _command(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from topdata.errors import InputError, one_line
 from topdata.export.events import COLUMNS, Events
 from topdata.interleave import interleaved
 from topdata.loader import split_files
@@ -21,6 +23,7 @@ from topdata.schema.codes import Decay
 
 _SEED = 1  # of the order in which processes are mixed
 _READ_BATCH = 50_000
+_DECAY = "truth.tops.list.element.decay"
 
 
 @dataclass(frozen=True)
@@ -52,25 +55,31 @@ class Source:
         streams: dict[str, list[tuple[Path, int]]] = {}
         for file, rows in split_files(self.path, self.manifest, split):
             streams.setdefault(file.name.rpartition("-")[0], []).append((file, rows))
-        for table in interleaved(list(streams.values()), _SEED, list(COLUMNS)):
-            yield Events(table, self.manifest.btag_bit)
+        with self._readable():
+            for table in interleaved(list(streams.values()), _SEED, list(COLUMNS)):
+                yield Events(table, self.manifest.btag_bit)
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Turn what Arrow says of a damaged file into an :class:`InputError`."""
+        try:
+            yield
+        except pa.ArrowException as error:
+            raise InputError(f"{self.path}: a damaged data file ({one_line(error)})") from error
 
     @cached_property
     def decays(self) -> frozenset[tuple[int, int]]:
         """The (hadronic, leptonic) numbers of true tops that occur in any split."""
         found: set[tuple[int, int]] = set()
-        for file, _ in split_files(self.path, self.manifest, None):
-            batches = pq.ParquetFile(file).iter_batches(
-                _READ_BATCH, columns=["truth.tops.list.element.decay"]
-            )
-            for batch in batches:
-                offsets, columns = unpack(pa.array(batch.column("truth")).field("tops"))
-                decay = columns["decay"]
-                sums = [
-                    np.diff(np.append(0, np.cumsum(kind))[offsets])
-                    for kind in (decay == Decay.HADRONIC, decay > Decay.HADRONIC)
-                ]
-                found.update(zip(*(s.tolist() for s in sums), strict=True))
+        with self._readable():
+            for file, _ in split_files(self.path, self.manifest, None):
+                for batch in pq.ParquetFile(file).iter_batches(_READ_BATCH, columns=[_DECAY]):
+                    offsets, columns = unpack(batch.column("truth").field("tops"))
+                    counts = [
+                        np.diff(np.append(0, np.cumsum(kind))[offsets])
+                        for kind in (columns["decay"] == Decay.HADRONIC, columns["decay"] > 0)
+                    ]
+                    found.update(zip(*(count.tolist() for count in counts), strict=True))
         return frozenset(found)
 
     @property

@@ -6,7 +6,8 @@ object in the sequential inputs put one after the other with their padding, so t
 the index ``max_jets``; -1 is a missing object; no object is used twice.
 
 SPANet takes the logarithm of 1 + x where the event file says ``log``, and finds means and widths of
-``normalize`` itself: all values are written as they are, in GeV.
+``normalize`` itself: all values are written as they are, in GeV. Only a mass that rounding made
+negative is 0.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ class SPANetTarget(TopTarget):
         targets = self.topology.targets(
             events, max_jets=self.chosen.max_jets, max_leptons=self.chosen.max_leptons
         )
-        self.counts += self.topology.count(events, targets)
+        self.counts.update(self.topology.count(events, targets))
         self.counts.update(
             jets=int(jets.count.sum()), jets_dropped=jets.dropped,
             leptons=int(leptons.count.sum()), leptons_dropped=leptons.dropped,
@@ -112,7 +113,8 @@ class SPANetTarget(TopTarget):
         inputs: dict[str, dict[str, Array]] = {
             "Jets": {
                 "MASK": jets.mask,
-                **{name: jets[name] for name in ("mass", "pt", "eta", "phi", "btag")},
+                "mass": np.maximum(jets["mass"], 0),
+                **{name: jets[name] for name in ("pt", "eta", "phi", "btag")},
                 **_angles(jets["phi"], jets.mask),
             },
             "Leptons": {

@@ -52,18 +52,24 @@ class Target(ABC):
     title: ClassVar[str]  # the program and its format
     options: ClassVar[type[Options]]
 
-    def __init__(self, folder: Path, source: Source, options: Any, provenance: dict[str, Any]):
+    def __init__(
+        self, folder: Path, source: Source, options: Any, provenance: dict[str, Any]
+    ) -> None:
         self.folder = folder
         self.source = source
         self.chosen = options
         self.provenance = provenance
         self.counts: Counter[str] = Counter()
+        self.prepare()
+
+    def prepare(self) -> None:  # noqa: B027  most targets have something to do here, none must
+        """Work out from the dataset and the options what the files will look like."""
 
     @abstractmethod
     def write(self, split: str, blocks: Iterable[Events]) -> list[Written]:
         """Write the events of a split; ``blocks`` can be gone through once."""
 
-    def finish(self) -> None:  # noqa: B027  most have something to add, none must
+    def finish(self) -> None:  # noqa: B027  most targets have something to do here, none must
         """Write what describes the data files, after the last split."""
 
     @abstractmethod
@@ -88,12 +94,9 @@ class TopTarget(Target):
     options: ClassVar[type[Options]] = TopOptions
     most_leptonic: ClassVar[int | None] = None  # tops, where the format has no room for more
 
-    def __init__(self, folder: Path, source: Source, options: Any, provenance: dict[str, Any]):
-        super().__init__(folder, source, options, provenance)
-        self.topology = self._asked(options)
-
-    def _asked(self, options: TopOptions) -> Topology:
-        """Return the tops that the options ask for; :class:`RecipeError` where there are none."""
+    def prepare(self) -> None:
+        """Find the tops that the options ask for; :class:`RecipeError` where there are none."""
+        options: TopOptions = self.chosen
         tops = self.source.most_tops if options.tops is None else options.tops
         if tops < 1:
             raise RecipeError(f"{self.source.path}: no true tops to assign jets to; give --tops")
@@ -102,4 +105,4 @@ class TopTarget(Target):
             raise RecipeError(f"--leptonic {leptonic}: from 0 to the {tops} tops of an event")
         if room is not None and leptonic > room:
             raise RecipeError(f"--leptonic {leptonic}: this format has room for {room}")
-        return Topology(tops - leptonic, leptonic)
+        self.topology = Topology(tops - leptonic, leptonic)
