@@ -106,14 +106,16 @@ def _objects(events: Events) -> pa.Array:
         np.concatenate([of[name] for of in (jets, leptons, photons)])[order]
         for name in ("pt", "eta", "phi", "mass")
     )
-    energy = cartesian(pt, eta, phi, mass)[3]
+    eta_text = _text(eta)
+    # of the eta that will be read, or masses of fast light jets come back wrong
+    energy = cartesian(pt, np.asarray(pc.cast(eta_text, pa.float64())), phi, mass)[3]
     code = pa.array([f";{name}" for name in _CODES], pa.large_string())
     texts = _joined(
         ",",
         code.take(pa.array(np.concatenate(codes)[order])),
         _text(energy * _MEV),
         _text(pt.astype(np.float64) * _MEV),
-        _text(eta),
+        eta_text,
         _text(phi),
     )
     # the texts of an event lie one behind the other: they are one text with fewer offsets

@@ -46,7 +46,7 @@ def test_the_layout_is_that_of_the_document(data, demo_dataset):
     n = topdata.info(demo_dataset).split_counts()["train"]
     sizes = {"Jets": JETS, "Leptons": LEPTONS}
     for name, values in data.items():
-        group, member, leaf = (name.split("/") + [""])[:3]
+        group, member, leaf = [*name.split("/"), ""][:3]
         if group == "INPUTS":
             assert values.shape == ((n, sizes[member]) if member in sizes else (n,)), name
             assert values.dtype == (bool if leaf == "MASK" else np.float32), name
