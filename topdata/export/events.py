@@ -15,8 +15,15 @@ from topdata.kinematics import Array
 from topdata.schema.arrow import unpack
 from topdata.schema.codes import Decay, Match
 
-COLUMNS = (
-    "event", "source", "process", "n_tops", "weight", "met", "jets", "leptons", "photons", "truth",
+_MEMBERS = {
+    "jets": ("pt", "eta", "phi", "mass", "btag", "parton"),
+    "leptons": ("pt", "eta", "phi", "mass", "charge", "pdg_id", "parton"),
+    "photons": ("pt", "eta", "phi"),
+}
+COLUMNS = (  # paths in parquet: what is not needed is not read
+    "event", "source", "process", "weight", "met",
+    *(f"{name}.list.element.{member}" for name, of in _MEMBERS.items() for member in of),
+    "truth.tops", "truth.partons",
 )  # fmt: skip
 
 _LEPTONIC = (Decay.ELECTRON, Decay.MUON, Decay.TAU)

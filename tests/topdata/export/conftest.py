@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,14 @@ class Slow:
         rows = tops[number]["rows"].get(name, [])
         assert len(rows) <= 1
         return rows[0] if rows else None
+
+
+@pytest.fixture(scope="module", autouse=True)
+def several_blocks() -> Iterator[None]:
+    """Let the few events of the tests come in several blocks, as many events do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("topdata.interleave.BLOCK", 300)
+        yield
 
 
 @pytest.fixture(scope="session")

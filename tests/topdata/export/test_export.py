@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 
+import awkward as ak
 import pyarrow.parquet as pq
 import pytest
 
@@ -72,13 +73,25 @@ def test_a_damaged_dataset_leaves_nothing_behind(demo_dataset, tmp_path, target)
     assert [path.name for path in tmp_path.iterdir()] == ["copy"]
 
 
-def test_a_file_cut_short_is_one_line(demo_dataset, tmp_path):
+@pytest.mark.parametrize("target", ["spanet", "darkmachines-csv"])  # with and without a first look
+def test_a_file_cut_short_is_one_line(demo_dataset, tmp_path, target):
     copy = tmp_path / "copy"
     shutil.copytree(demo_dataset, copy)
     shard = copy / "data" / "train-tt-00000.parquet"
     shard.write_bytes(shard.read_bytes()[:-100])
     with pytest.raises(InputError, match="damaged data file"):
-        export(copy, "spanet", tmp_path / "out")
+        export(copy, target, tmp_path / "out")
+
+
+def test_the_chosen_working_point_is_the_btag(build_files, delphes, tmp_path):
+    objects = {"jets": {"btag_bit": 1}}
+    build_files(delphes / "two_working_points.root", objects=objects)
+    jets = topdata.load(tmp_path / "out").jets.btag
+    export(tmp_path / "out", "darkmachines-csv", tmp_path / "csv")
+    text = "".join(path.read_text() for path in (tmp_path / "csv").glob("*.csv"))
+    tagged = int(ak.sum((jets & 2) > 0))
+    assert tagged != int(ak.sum(jets > 0))
+    assert text.count(";b,") == tagged
 
 
 def test_a_dataset_without_truth_needs_the_number_of_tops(demo, build_files, tmp_path):
