@@ -45,7 +45,7 @@ def load(
 
     manifest = info(path)
     wanted = _checked(columns) if columns is not None else None
-    files = [str(file) for file, _ in _files(Path(path), manifest, split)]
+    files = [str(file) for file, _ in split_files(Path(path), manifest, split)]
     events = ak.from_parquet(files, columns=wanted)
     return ak.transform(_required, events)
 
@@ -77,7 +77,7 @@ def batches(
         raise RecipeError(f"batch_size {batch_size}: at least 1")
     manifest = info(path)
     rest: dict[str, np.ndarray] | None = None
-    files = _files(Path(path), manifest, split)
+    files = split_files(Path(path), manifest, split)
     reading: Iterator[pa.RecordBatch | pa.Table]
     if shuffle is None:
         source = ds.dataset([str(file) for file, _ in files], format="parquet")
@@ -112,8 +112,11 @@ def _required(layout: Any, **_: Any) -> Any:
     return None
 
 
-def _files(path: Path, manifest: Manifest, split: str | None) -> list[tuple[Path, int]]:
-    """Return (file, rows) of the events of a split."""
+def split_files(path: Path, manifest: Manifest, split: str | None) -> list[tuple[Path, int]]:
+    """Return (file, rows) of the events of a split, or of all.
+
+    Raises :class:`RecipeError` for an unknown split, :class:`InputError` if a file is missing.
+    """
     counts = manifest.split_counts()
     if split is not None and split not in counts:
         raise RecipeError(f"{path}: no split {split!r}{nearest(split, counts)}")

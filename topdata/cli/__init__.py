@@ -13,6 +13,7 @@ import typer
 
 from topdata import __version__
 from topdata.cli.build import build
+from topdata.cli.export import export
 from topdata.cli.hub import pull, push
 from topdata.cli.inspect import inspect
 from topdata.cli.schema import schema
@@ -45,6 +46,7 @@ def common(
 
 
 app.command()(build)
+app.command()(export)
 app.command()(inspect)
 app.command()(skim)
 app.command()(merge)

@@ -1,0 +1,258 @@
+"""How builds scale: worker processes, Dask, ten thousand files, memory.
+
+    python benchmarks/scale.py FILES... [--rounds 3] -o docs/results/scale.md
+
+``FILES`` are large Delphes files of different content (``make_large.py``). All figures of a table
+come from one run and are meant as ratios. Every build starts in an empty folder with an empty cache
+of hashes; what is timed is the whole build in a fresh process, start-up included, unless said.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+BUILD = """
+import json, sys, time
+from pathlib import Path
+from topdata.build import build
+from topdata.build.cluster import Dask
+from topdata.build.engines import InProcess, Workers
+from topdata.recipe import make_recipe
+from topdata.progress import Silent
+
+class Stages(Silent):
+    def __init__(self): self.times = []
+    def start(self, stage, total, unit="bytes"): self.times.append((stage, time.monotonic()))
+
+if __name__ == "__main__":
+    told = json.loads(sys.argv[1])
+    engine = Dask(told["dask"]) if told.get("dask") else (
+        Workers(told["workers"]) if told["workers"] else InProcess())
+    processes = [{"name": f"p{i}", "files": [f], "cross_section": 1.0}
+                 for i, f in enumerate(told["files"])]
+    stages = Stages()
+    recipe = make_recipe({"name": "d", "processes": processes}, "scale")
+    manifest = build(recipe, Path(told["output"]),
+                     engine=engine, threads=1, progress=stages)
+    stages.times.append(("end", time.monotonic()))
+    seconds = {a[0]: b[1] - a[1] for a, b in zip(stages.times, stages.times[1:])}
+    print(json.dumps({"events": manifest.total.written, **seconds}))
+"""
+
+PLAN = """
+import json, resource, sys, time
+from pathlib import Path
+from topdata.build.plan import plan
+from topdata.recipe import make_recipe
+base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+root = Path(sys.argv[1])
+processes = [{"name": d.name, "files": [f"{d.name}/*.root"], "cross_section": 1.0}
+             for d in sorted(root.iterdir())]
+recipe = make_recipe({"name": "d", "processes": processes}, "scale")
+started = time.monotonic()
+planned = plan(recipe, root)
+print(json.dumps({"seconds": time.monotonic() - started, "files": len(planned.sources),
+                  "jobs": len(planned.jobs), "before": base / 1024,
+                  "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+"""
+
+
+class Memory:
+    """Watches the largest resident size that any descendant of a process reaches, in MB."""
+
+    def __init__(self, pid: int) -> None:
+        self.main, self.worker = 0.0, 0.0
+        self._pid, self._stop = pid, threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(0.05):
+            self.main = max(self.main, _high_water(self._pid))
+            for child in _children(self._pid):
+                self.worker = max(self.worker, _high_water(child))
+
+    def done(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+def _high_water(pid: int) -> float:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0.0
+    lines = [line for line in status.splitlines() if line.startswith("VmHWM")]
+    return int(lines[0].split()[1]) / 1024 if lines else 0.0
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except OSError:
+        return []
+    own = [int(child) for child in text.split()]
+    return own + [grandchild for child in own for grandchild in _children(child)]
+
+
+def timed_build(files: list[str], root: Path, **how: object) -> dict[str, float]:
+    """Build in a fresh process and an empty folder; return seconds, MB and events."""
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir()
+    script = root / "build.py"
+    script.write_text(BUILD)
+    told = {"files": files, "output": str(root / "out"), "workers": 0, **how}
+    environment = {**os.environ, "TOPDATA_CACHE": str(root / "cache")}
+    started = time.monotonic()
+    running = subprocess.Popen(
+        [sys.executable, script, json.dumps(told)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    memory = Memory(running.pid)
+    out, _ = running.communicate()
+    seconds = time.monotonic() - started
+    memory.done()
+    assert running.returncode == 0
+    shutil.rmtree(root)
+    return {"seconds": seconds, "main": memory.main, "worker": memory.worker, **json.loads(out)}
+
+
+def workers_table(files: list[str], root: Path, rounds: int) -> list[str]:
+    counts = [1, 2, 3, 4]
+    times: dict[int, list[dict[str, float]]] = {n: [] for n in counts}
+    for _ in range(rounds):
+        for n in counts:
+            times[n].append(timed_build(files, root, workers=n))
+    lines = [
+        "| workers | s | speed-up (each round) | events/s | writing, s |",
+        "|---|---|---|---|---|",
+    ]
+    for n in counts:
+        ratios = [a["seconds"] / b["seconds"] for a, b in zip(times[1], times[n], strict=True)]
+        middle = statistics.median(one["seconds"] for one in times[n])
+        writing = statistics.median(one["writing"] for one in times[n])
+        shown = ", ".join(f"{ratio:.2f}" for ratio in ratios)
+        lines.append(
+            f"| {n} | {middle:.1f} | **{statistics.median(ratios):.2f}** ({shown}) | "
+            f"{times[n][0]['events'] / middle:,.0f} | {writing:.1f} |"
+        )
+    return lines
+
+
+def dask_table(files: list[str], root: Path, rounds: int) -> list[str]:
+    """The stage ``reading`` alone: the scheduler and its workers run already, ours start in it."""
+    from distributed import LocalCluster
+
+    ratios, ours, theirs = [], [], []
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+    ) as cluster:
+        timed_build(files[:2], root, dask=cluster.scheduler_address)  # imports in its workers
+        for _ in range(rounds):
+            ours.append(timed_build(files, root, workers=2))
+            theirs.append(timed_build(files, root, dask=cluster.scheduler_address))
+            ratios.append(theirs[-1]["reading"] / ours[-1]["reading"])
+    shown = ", ".join(f"{ratio:.3f}" for ratio in ratios)
+    return [
+        "| | stage `reading`, s | whole build, s |",
+        "|---|---|---|",
+        *(
+            f"| {name} | {statistics.median(o['reading'] for o in some):.1f} | "
+            f"{statistics.median(o['seconds'] for o in some):.1f} |"
+            for name, some in (("2 worker processes", ours), ("Dask LocalCluster of 2", theirs))
+        ),
+        "",
+        f"Dask over processes: **{statistics.median(ratios):.3f}** ({shown}).",
+    ]
+
+
+def plan_table(file: str, root: Path) -> list[str]:
+    """Ten thousand files of which one a process is real; every tenth is larger than a job."""
+    shutil.rmtree(root, ignore_errors=True)
+    for process in range(5):
+        (root / f"p{process}").mkdir(parents=True)
+        for number in range(2000):
+            path = root / f"p{process}" / f"events_{number:05d}.root"
+            if number == 0:
+                shutil.copy(file, path)
+                os.utime(path, (process, process))
+                continue
+            with open(path, "wb") as stream:
+                stream.truncate(300 << 20 if number % 10 == 0 else 50 << 20)
+    script = root.parent / "plan.py"
+    script.write_text(PLAN)
+    found = json.loads(subprocess.check_output([sys.executable, script, root], text=True))
+    shutil.rmtree(root)
+    return [
+        "| files | jobs | s | MB before | MB at peak |",
+        "|---|---|---|---|---|",
+        f"| {found['files']} | {found['jobs']} | **{found['seconds']:.2f}** | "
+        f"{found['before']:.0f} | **{found['peak']:.0f}** |",
+    ]
+
+
+def memory_table(files: list[str], root: Path) -> list[str]:
+    lines = ["| input, MB | events | worker at peak, MB | main process, MB |", "|---|---|---|---|"]
+    for n in (2, len(files) // 2, len(files)):
+        one = timed_build(files[:n], root, workers=2)
+        size = sum(Path(file).stat().st_size for file in files[:n]) / 1e6
+        lines.append(f"| {size:.0f} | {one['events']} | {one['worker']:.0f} | {one['main']:.0f} |")
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", nargs="+")
+    parser.add_argument("--small", help="a small real file for the plan (default: the first)")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("-o", "--output", type=Path)
+    options = parser.parse_args()
+    files = [str(Path(file).resolve()) for file in options.files]
+    size = sum(Path(file).stat().st_size for file in files) / 1e9
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "work"
+        for file in files:  # into the page cache
+            Path(file).read_bytes()
+        parts = [
+            "# How builds scale",
+            "",
+            f"`python benchmarks/scale.py FILES --rounds {options.rounds}`; {len(files)} Delphes "
+            f"files, {size:.2f} GB, full generator records; {os.cpu_count()} cores, shared with "
+            "others; 1 thread a worker.",
+            "",
+            "## Worker processes",
+            "",
+            *workers_table(files, root, options.rounds),
+            "",
+            "## Dask beside processes, the same jobs",
+            "",
+            *dask_table(files, root, options.rounds),
+            "",
+            "## Planning",
+            "",
+            *plan_table(options.small or files[0], root),
+            "",
+            "## Memory",
+            "",
+            *memory_table(files, root),
+        ]
+    text = "\n".join(parts) + "\n"
+    print(text)
+    if options.output:
+        options.output.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
