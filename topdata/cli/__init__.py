@@ -14,6 +14,7 @@ import typer
 from topdata import __version__
 from topdata.cli.build import build
 from topdata.cli.inspect import inspect
+from topdata.cli.plot import compare, plot
 from topdata.cli.schema import schema
 from topdata.errors import TopdataError, one_line
 
@@ -43,6 +44,8 @@ def common(
 
 app.command()(build)
 app.command()(inspect)
+app.command()(plot)
+app.command()(compare)
 app.command()(schema)
 
 

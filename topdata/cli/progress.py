@@ -21,7 +21,7 @@ from rich.text import Text
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text(f"{speed:,.0f} events/s" if speed else "")
+        return Text(f"{speed:,.0f} {task.fields['unit']}/s" if speed else "")
 
 
 class Bar:
@@ -59,16 +59,16 @@ class Bar:
         """Show which source is opened."""
         self._show(f"planning {path.rpartition('/')[2]}", None)
 
-    def start(self, stage: str, total: int) -> None:
+    def start(self, stage: str, total: int, unit: str = "events") -> None:
         """Begin a stage."""
-        self._show(stage, total)
+        self._show(stage, total, unit)
 
-    def advance(self, events: int) -> None:
+    def advance(self, steps: int) -> None:
         """Move the bar."""
         if self._task is not None:
-            self._bar.advance(self._task, events)
+            self._bar.advance(self._task, steps)
 
-    def _show(self, text: str, total: int | None) -> None:
+    def _show(self, text: str, total: int | None, unit: str = "events") -> None:
         if self._task is not None:
             self._bar.remove_task(self._task)
-        self._task = self._bar.add_task(text, total=total)
+        self._task = self._bar.add_task(text, total=total, unit=unit)
