@@ -31,9 +31,9 @@ def alt_text(plot: Plot, style: Style, names: Sequence[str]) -> str:
     axis = plot.axis
     unit = f" {plot.unit}" if plot.unit else ""
     across = ", ".join(axis.names) if axis.names else f"from {axis.start:.4g} to {axis.stop:.4g}"
-    how = "normalised to one" if style.normalise == "unit" else "in pb"
+    how = "in pb" if style.in_pb(plot) else "normalised to one"
     return (
-        f"{plot.title} ({across}{unit}), {how}, {'logarithmic' if plot.log else 'linear'} scale, "
+        f"{plot.title} ({across}{unit}), {how}, {'logarithmic' if style.log(plot) else 'linear'} scale, "
         f"{style.level} level, of {', '.join(names)}"
     )
 
@@ -41,10 +41,10 @@ def alt_text(plot: Plot, style: Style, names: Sequence[str]) -> str:
 def scale_text(normalise: str) -> str:
     """Say how the histograms are scaled and what their error bars are."""
     if normalise == "unit":
-        scaled = "Each histogram is divided by its sum, with what lies outside its range"
+        scaled = "Each histogram is divided by its total, under- and overflow included"
     else:
         scaled = "Histograms are in pb"
-    return f"{scaled}; weighted with the column `weight`, errors from the sum of squared weights."
+    return f"{scaled}. Events are weighted; errors are from the sum of squared weights."
 
 
 def level_text(manifest: Manifest) -> str:

@@ -61,9 +61,17 @@ class Style:
     level: str
     normalise: str = "unit"  # or cross-section
 
-    def scale(self, spectrum: Spectrum) -> float:
+    def in_pb(self, plot: Plot) -> bool:
+        """Tell whether a plot shows cross-sections rather than shapes."""
+        return plot.weighted and self.normalise != "unit"
+
+    def log(self, plot: Plot) -> bool:
+        """Tell whether the axis is logarithmic: cross-sections differ by orders of magnitude."""
+        return plot.log or self.in_pb(plot)
+
+    def scale(self, plot: Plot, spectrum: Spectrum) -> float:
         """Return the factor from what was filled to what is drawn."""
-        if self.normalise != "unit":
+        if self.in_pb(plot):
             return 1.0
         return 1 / spectrum.total if spectrum.total > 0 else 0.0
 
@@ -89,16 +97,18 @@ def render(figure: Figure, kind: str) -> bytes:
 def control_figure(plot: Plot, lines: Sequence[Line], style: Style) -> Figure:
     """Draw one plot of several processes, its legend beside it."""
     figure = _figure()
-    axes = figure.add_axes((0.115, 0.135, 0.625, 0.785))
+    labels = [_short(line.name) for line in lines]
+    legend = min(0.07 + 0.0145 * max(map(len, labels), default=0), 0.34)  # of the width
+    axes = figure.add_axes((0.115, 0.135, 0.875 - legend, 0.785))
     drawn = []
-    for line in lines:
-        scale = style.scale(line.spectrum)
+    for line, label in zip(lines, labels, strict=True):
+        scale = style.scale(plot, line.spectrum)
         colour, dashes = look(line.place)
         values, errors = _inside(line.spectrum, scale)
-        _steps(axes, plot, values, errors, color=colour, linestyle=dashes, label=_short(line.name))
+        _steps(axes, plot, values, errors, color=colour, linestyle=dashes, label=label)
         drawn.append(values)
-    _y_range(axes, drawn, plot.log, _DECADES[style.normalise])
-    axes.set_ylabel(_y_label(plot, style.normalise))
+    _y_range(axes, drawn, style.log(plot), _DECADES[style.normalise])
+    axes.set_ylabel(_y_label(plot, style))
     _x_axis(axes, plot)
     _header(axes, style.level, style.name)
     axes.legend(
@@ -114,19 +124,19 @@ def ratio_figure(plot: Plot, process: str, a: Line, b: Line, style: Style, note:
     axes = figure.add_axes((0.115, 0.375, 0.86, 0.545))
     below = figure.add_axes((0.115, 0.135, 0.86, 0.21), sharex=axes)
     (values_a, errors_a), (values_b, errors_b) = (
-        _inside(line.spectrum, style.scale(line.spectrum)) for line in (a, b)
+        _inside(line.spectrum, style.scale(plot, line.spectrum)) for line in (a, b)
     )
     _steps(axes, plot, values_a, errors_a, color=PALETTE[0], linestyle="-", label=_short(a.name))
     centres = (plot.axis.edges[1:] + plot.axis.edges[:-1]) / 2
-    points: dict[str, Any] = {"fmt": "o", "color": PALETTE[2], "markersize": 3.5, "linewidth": 1.2}
+    points: dict[str, Any] = {"fmt": "o", "color": PALETTE[3], "markersize": 3.5, "linewidth": 1.2}
     seen = values_b != 0
     axes.errorbar(centres[seen], values_b[seen], errors_b[seen], label=_short(b.name), **points)
-    _y_range(axes, [values_a, values_b], plot.log, _DECADES[style.normalise], head=0.3)
+    _y_range(axes, [values_a, values_b], style.log(plot), _DECADES[style.normalise], head=0.3)
     _ratio(below, plot, (values_a, errors_a), (values_b, errors_b), points)
-    axes.set_ylabel(_y_label(plot, style.normalise))
+    axes.set_ylabel(_y_label(plot, style))
     axes.tick_params(labelbottom=False)
     _x_axis(below, plot)
-    below.set_ylabel("ratio", loc="center")
+    below.set_ylabel("B / A", loc="center")
     _header(axes, style.level, ", ".join(filter(None, (process, style.name))))
     axes.legend(loc="upper right", ncols=2, fontsize=10.5, borderaxespad=0.6, handlelength=1.9)
     axes.text(0.02, 0.955, note, transform=axes.transAxes, va="top",
@@ -179,10 +189,14 @@ def _ratio(
     centres = (plot.axis.edges[1:] + plot.axis.edges[:-1]) / 2
     shown = filled & (values_b != 0)
     ratio, error = (values_b / safe)[shown], (errors_b / safe)[shown]
-    axes.errorbar(centres[shown], ratio, error, **points)
     far = float(np.max(np.abs(ratio - 1)[error < 0.3], initial=0.0))
     half = next((step for step in (0.1, 0.25, 0.5) if far < 0.8 * step), 1.0)
     axes.set_ylim(1 - half, 1 + half)
+    axes.errorbar(centres[shown], ratio, error, **points)
+    for marker, out, edge in (("^", ratio > 1 + half, 1 + 0.9 * half),
+                              ("v", ratio < 1 - half, 1 - 0.9 * half)):  # fmt: skip
+        axes.plot(centres[shown][out], np.full(out.sum(), edge), marker, color=points["color"],
+                  markersize=4)  # fmt: skip
 
 
 def _y_range(axes: Axes, drawn: list[Array], log: bool, decades: int, head: float = 0.06) -> None:
@@ -204,16 +218,16 @@ def _y_range(axes: Axes, drawn: list[Array], log: bool, decades: int, head: floa
     axes.set_ylim(bottom, highest * (highest / bottom) ** (head / (1 - head)))
 
 
-def _y_label(plot: Plot, normalise: str) -> str:
+def _y_label(plot: Plot, style: Style) -> str:
     axis = plot.axis
     width = f"{(axis.stop - axis.start) / axis.bins:.3g}"
     if axis.discrete:
         per = ""
     else:
         per = " / bin" if plot.unit == "rad" else f" / {f'{width} {plot.unit}'.strip()}"
-    if not plot.weighted or normalise == "unit":
+    if not style.in_pb(plot):
         return f"fraction of {plot.of}{per}"
-    return f"{plot.of}{per}, pb" if plot.of != "events" else f"σ{per}, pb"
+    return f"{'σ' if plot.of == 'events' else f'σ × {plot.of}'}{per} [pb]"
 
 
 def _x_axis(axes: Axes, plot: Plot) -> None:

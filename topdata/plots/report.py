@@ -20,6 +20,8 @@ from topdata.plots.page import Page, Picture, Table
 from topdata.plots.side import Side
 from topdata.plots.tested import Compared, Comparison
 
+_FIRST = 20  # tests on the page before a click
+
 
 def of_sides(a: Side, b: Side) -> dict[str, Any]:
     """Say which datasets were compared, for JSON."""
@@ -88,7 +90,7 @@ def page_of(found: Comparison, a: Side, b: Side, style: Style, pictures: list[Pi
         page.warnings.append(level_text(a.manifest))
     page.tables = [
         ("yields", "Yields of all splits", table_of_yields(found).html(left=1)),
-        ("tests", "Tests", table_of_tests(found).html(left=2)),
+        ("tests", "Tests", _tests(found)),
         ("a", f"A: {a.manifest.name}", process_table(a.manifest, a.names, a.split).html()),
         ("b", f"B: {b.manifest.name}", process_table(b.manifest, b.names, b.split).html()),
     ]
@@ -105,12 +107,23 @@ def page_of(found: Comparison, a: Side, b: Side, style: Style, pictures: list[Pi
     return page
 
 
+def _tests(found: Comparison) -> str:
+    """Return the tests as HTML: what differs most, and all of them on a click."""
+    first = table_of_tests(found, _FIRST).html(left=2)
+    if len(found.tests) <= _FIRST:
+        return first
+    return (
+        f"{first}<details><summary>all {len(found.tests)}</summary>"
+        f"{table_of_tests(found).html(left=2)}</details>"
+    )
+
+
 def table_of_yields(found: Comparison) -> Table:
     """Return selected pb of A and B, their ratio and difference."""
     header = ["process", "A, pb", "±", "B, pb", "±", "B / A", "difference, σ"]
     rows = [
         [y.process if y.process == y.process_b else f"{y.process} / {y.process_b}", f"{y.a:.6g}",
-         f"{y.error_a:.2g}", f"{y.b:.6g}", f"{y.error_b:.2g}",
+         f"{y.error_a:.3g}", f"{y.b:.6g}", f"{y.error_b:.3g}",
          f"{y.b / y.a:.4f}" if y.a else "-", "-" if y.pull is None else f"{y.pull:+.1f}"]
         for y in found.yields
     ]  # fmt: skip
