@@ -37,6 +37,9 @@ def plot(
     process: Annotated[
         list[str] | None, typer.Option(help="Only this process; repeat for more.")
     ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only this plot, like ht; repeat for more.")
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a folder of plots of that name.")
     ] = False,
@@ -56,6 +59,7 @@ def plot(
             split=split,
             normalise=normalise,
             processes=process or [],
+            only=only or [],
             overwrite=overwrite,
             progress=bar,
         )
@@ -85,6 +89,9 @@ def compare(
     any_level: Annotated[
         bool, typer.Option("--any-level", help="Compare reconstructed with parton level.")
     ] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only this plot, like ht; repeat for more.")
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a folder of plots of that name.")
     ] = False,
@@ -111,6 +118,7 @@ def compare(
             split=split,
             normalise=normalise,
             processes=process or [],
+            only=only or [],
             any_level=any_level,
             figures=figures,
             overwrite=overwrite,

@@ -6,10 +6,12 @@ datasets can be compared; what falls outside is kept in under- and overflow and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from topdata.errors import RecipeError, nearest
 from topdata.kinematics import Array
 from topdata.plots import matched
 from topdata.plots.entries import (
@@ -185,3 +187,11 @@ PLOTS: tuple[Plot, ...] = (
 )  # fmt: skip
 
 GROUPS: tuple[str, ...] = tuple(dict.fromkeys(plot.group for plot in PLOTS))
+
+
+def select(names: Sequence[str]) -> tuple[Plot, ...]:
+    """Return the named plots, all by default. Raises :class:`RecipeError` for an unknown name."""
+    known = [plot.name for plot in PLOTS]
+    if unknown := next((name for name in names if name not in known), None):
+        raise RecipeError(f"no plot {unknown!r}{nearest(unknown, known)}")
+    return tuple(plot for plot in PLOTS if plot.name in (names or known))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from topdata.errors import RecipeError
 from topdata.manifest import Manifest, ProcessEntry, read_manifest
-from topdata.plots.catalogue import PLOTS
+from topdata.plots.catalogue import select
 from topdata.plots.columns import chosen, require_split
 from topdata.plots.control import NORMALISE, SILENT, Progress, beside, require_choice
 from topdata.plots.draw import Style, drawing
@@ -33,6 +33,7 @@ def compare_datasets(
     split: str | None = None,
     normalise: str = "unit",
     processes: Sequence[str] = (),
+    only: Sequence[str] = (),
     any_level: bool = False,
     figures: int = FIGURES,
     overwrite: bool = False,
@@ -42,9 +43,10 @@ def compare_datasets(
 
     Processes of one name are compared; if each dataset has a single one, these two. ``output``
     (``A-vs-B-plots`` beside A by default) holds ``index.html`` with ``figures`` of the quantities
-    that differ most, the same as png, and ``comparison.json`` with all tests. See
-    :mod:`topdata.plots.statistics` for the tests. Both datasets are read once; the
-    Kolmogorov-Smirnov test is without bins as long as the values take less than 200 MB a dataset.
+    that differ most, the same as png, and ``comparison.json`` with all tests. ``only`` names some
+    of the quantities. See :mod:`topdata.plots.statistics` for the tests. Both datasets are read
+    once; the Kolmogorov-Smirnov test is without bins while the values take less than 200 MB a
+    dataset.
 
     Raises :class:`InputError`, :class:`RecipeError` if there is nothing to compare or the levels
     differ (unless ``any_level``), :class:`OutputError` as :func:`plot_dataset` does.
@@ -62,11 +64,12 @@ def compare_datasets(
     output = output or beside(dataset_a, f"vs-{Path(os.path.abspath(dataset_b)).name}-plots")
     require_free(output, overwrite=overwrite)
     names, notes = _paired(*manifests, processes)
+    plots = select(only)
     a, b = (
-        Side(path, manifest, some, split)
+        Side(path, manifest, some, split, plots)
         for path, manifest, some in zip((dataset_a, dataset_b), manifests, names, strict=True)
     )
-    keep = max(a.events, b.events) * sum(map(continuous, PLOTS)) <= _KEPT_VALUES
+    keep = max(a.events, b.events) * sum(map(continuous, plots)) <= _KEPT_VALUES
     for side in (a, b):
         side.fill(keep=keep, progress=progress)
     tests = sorted(_tests(a, b, keep=keep), key=lambda t: (t.p, -_reduced(t)))
@@ -112,7 +115,7 @@ def _paired(
 
 def _tests(a: Side, b: Side, *, keep: bool) -> Iterator[Compared]:
     for position, name in enumerate(a.names):
-        for plot in PLOTS:
+        for plot in a.plots:
             one, two = a.spectra.of(plot, position), b.spectra.of(plot, position)
             if not (one.entries.any() and two.entries.any()):
                 continue

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from topdata import __version__
 from topdata.errors import InputError, RecipeError, nearest
 from topdata.manifest import Manifest, read_manifest
-from topdata.plots.catalogue import GROUPS, PLOTS, Plot
+from topdata.plots.catalogue import GROUPS, Plot, select
 from topdata.plots.columns import chosen, events_of, read, require_split
 from topdata.plots.describe import (
     alt_text,
@@ -71,17 +71,18 @@ def plot_dataset(
     split: str | None = None,
     normalise: str = "unit",
     processes: Sequence[str] = (),
+    only: Sequence[str] = (),
     overwrite: bool = False,
     progress: Progress = SILENT,
 ) -> Plotted:
-    """Fill every plot of the catalogue by process and write a folder with a page of them.
+    """Fill the plots of the catalogue by process and write a folder with a page of them.
 
     ``output`` is ``<dataset>-plots`` beside the dataset by default. It holds ``index.html`` (with
     the images inside), a folder for each of ``formats`` (png, pdf), and ``histograms.json`` with
     the numbers in pb, whatever is drawn: ``normalise`` is unit or cross-section. One pass over
-    the events of ``split`` (all by default), in bounded memory.
+    the events of ``split`` (all by default), in bounded memory. ``only`` names some of the plots.
 
-    Raises :class:`InputError`, :class:`RecipeError` for an unknown split, process or format, and
+    Raises :class:`InputError`, :class:`RecipeError` for an unknown name or choice, and
     :class:`OutputError` if the folder is there already or holds anything else.
     """
     require_extra()
@@ -93,18 +94,19 @@ def plot_dataset(
     output = output or beside(dataset, "plots")
     require_free(output, overwrite=overwrite)
     names = chosen(manifest, processes)
-    spectra, events = _filled(dataset, manifest, names, split, progress)
-    lines = {plot.name: _lines(plot, spectra, names, manifest) for plot in PLOTS}
-    drawn = [plot for plot in PLOTS if any(_filled_at_all(line) for line in lines[plot.name])]
+    plots = select(only)
+    spectra, events = _filled(dataset, manifest, plots, names, split, progress)
+    lines = {plot.name: _lines(plot, spectra, names, manifest) for plot in plots}
+    drawn = [plot for plot in plots if any(_filled_at_all(line) for line in lines[plot.name])]
     style = Style(f"{manifest.name}{f', {split}' if split else ''}", manifest.level, normalise)
-    provenance = _provenance(dataset, manifest, names, split, normalise)
+    provenance = _provenance(dataset, manifest, names, split, normalise, only)
     with new_folder(output, overwrite=overwrite) as folder, drawing():
         progress.start("drawing", len(drawn), unit="plots")
         pictures: dict[str, list[Picture]] = {group: [] for group in GROUPS}
         for plot in drawn:
             pictures[plot.group].append(_draw(plot, lines[plot.name], style, formats, folder))
             progress.advance(1)
-        empty = [plot.title for plot in PLOTS if plot not in drawn]
+        empty = [plot.title for plot in plots if plot not in drawn]
         page = _page(manifest, names, style, split, empty, pictures, provenance)
         (folder / "index.html").write_text(page.html(), encoding="utf-8")
         content = {
@@ -131,12 +133,13 @@ def beside(dataset: Path, what: str) -> Path:
 
 
 def _filled(
-    dataset: Path, manifest: Manifest, names: list[str], split: str | None, progress: Progress
-) -> tuple[Spectra, int]:
-    spectra, events = Spectra(PLOTS, len(names)), 0
+    dataset: Path, manifest: Manifest, plots: Sequence[Plot], names: list[str], split: str | None,
+    progress: Progress,
+) -> tuple[Spectra, int]:  # fmt: skip
+    spectra, events = Spectra(plots, len(names)), 0
     progress.start("reading", sum(events_of(manifest, name, split) for name in names))
     for columns in read(dataset, manifest, names, split):
-        for plot in PLOTS:
+        for plot in plots:
             spectra.fill(plot, plot.entries(columns), columns)
         events += len(columns)
         progress.advance(len(columns))
@@ -188,14 +191,16 @@ def _plain(plot: Plot, lines: list[Line]) -> dict[str, Any]:
 
 
 def _provenance(
-    dataset: Path, manifest: Manifest, names: list[str], split: str | None, normalise: str
-) -> list[tuple[str, str]]:
+    dataset: Path, manifest: Manifest, names: list[str], split: str | None, normalise: str,
+    only: Sequence[str],
+) -> list[tuple[str, str]]:  # fmt: skip
     """Return what is needed to make the plots again; nothing of this machine or this day."""
     command = ["topdata plot", os.path.basename(os.path.abspath(dataset))]
     command += [f"--split {split}"] if split else []
     command += [f"--normalise {normalise}"]
     if names != chosen(manifest, ()):
         command += [f"--process {name}" for name in names]
+    command += [f"--only {name}" for name in only]
     return [
         ("command", " ".join(command)),
         ("dataset", manifest.name),

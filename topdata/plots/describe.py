@@ -32,8 +32,9 @@ def alt_text(plot: Plot, style: Style, names: Sequence[str]) -> str:
     unit = f" {plot.unit}" if plot.unit else ""
     across = ", ".join(axis.names) if axis.names else f"from {axis.start:.4g} to {axis.stop:.4g}"
     how = "in pb" if style.in_pb(plot) else "normalised to one"
+    scale = "logarithmic" if style.log(plot) else "linear"
     return (
-        f"{plot.title} ({across}{unit}), {how}, {'logarithmic' if style.log(plot) else 'linear'} scale, "
+        f"{plot.title} ({across}{unit}), {how}, {scale} scale, "
         f"{style.level} level, of {', '.join(names)}"
     )
 

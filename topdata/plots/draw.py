@@ -36,6 +36,7 @@ _STYLE: dict[str, Any] = {
     "ytick.major.size": 6, "xtick.minor.size": 3, "ytick.minor.size": 3,
     "axes.formatter.limits": (-3, 4), "axes.formatter.use_mathtext": True, "pdf.fonttype": 42,
 }  # fmt: skip
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SIZE = (7.4, 4.5)  # inches
 _DPI = 130
 _METADATA: dict[str, dict[str, None]] = {
@@ -214,8 +215,14 @@ def _y_range(axes: Axes, drawn: list[Array], log: bool, decades: int, head: floa
     bottom = max(0.5 * least, highest * 10.0**-decades)
     bottom = min(bottom, highest * 10.0**-_LEAST_DECADES)
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(_power_of_ten)
     axes.yaxis.set_minor_formatter("")
     axes.set_ylim(bottom, highest * (highest / bottom) ** (head / (1 - head)))
+
+
+def _power_of_ten(value: float, _: object) -> str:
+    """Return a tick label as plain text: mathtext would take a quarter of the time of a figure."""
+    return f"10{f'{np.log10(value):.0f}'.translate(_SUPERSCRIPTS)}"
 
 
 def _y_label(plot: Plot, style: Style) -> str:

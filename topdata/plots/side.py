@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from topdata.kinematics import Array
 from topdata.manifest import Manifest
-from topdata.plots.catalogue import PLOTS, Plot
+from topdata.plots.catalogue import Plot
 from topdata.plots.columns import events_of, read
 from topdata.plots.control import Progress
 from topdata.plots.spectra import Covariances, Samples, Spectra
@@ -21,18 +22,24 @@ class Side:
     """One of the two datasets, filled."""
 
     def __init__(
-        self, dataset: Path, manifest: Manifest, names: list[str], split: str | None
+        self,
+        dataset: Path,
+        manifest: Manifest,
+        names: list[str],
+        split: str | None,
+        plots: Sequence[Plot],
     ) -> None:
         self.dataset, self.manifest, self.names, self.split = dataset, manifest, names, split
+        self.plots = plots
         self.events = sum(events_of(manifest, name, split) for name in names)
-        self.spectra = Spectra(PLOTS, len(names))
+        self.spectra = Spectra(plots, len(names))
         self.covariances, self.samples = Covariances(), Samples()
 
     def fill(self, *, keep: bool, progress: Progress) -> None:
         """Read the events; keep single values if told."""
         progress.start(f"reading {self.manifest.name}", self.events)
         for columns in read(self.dataset, self.manifest, self.names, self.split):
-            for plot in PLOTS:
+            for plot in self.plots:
                 entries = plot.entries(columns)
                 self.spectra.fill(plot, entries, columns)
                 if plot.of != "events":

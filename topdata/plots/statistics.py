@@ -12,6 +12,7 @@ import numpy as np
 from topdata.kinematics import Array
 
 MIN_ENTRIES = 10  # effective entries that the common shape gives each sample in a bin
+MIN_EVENTS = 20  # effective events of each sample for a Kolmogorov-Smirnov test
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,24 +132,31 @@ def ks_test(a: Array, weight_a: Array, b: Array, weight_b: Array) -> Distance | 
     the asymptotic distribution when the weights do not depend on the value. For unit weights it
     is what ``scipy.stats.ks_2samp(method="asymp")`` gives (the finite-size distribution of
     Simard and L'Ecuyer, J. Stat. Softw. 39 (2011), at n m / (n + m)). Ties make it too large.
+    None for less than :data:`MIN_EVENTS` effective events, too few for that distribution.
     """
-    if weight_a.sum() <= 0 or weight_b.sum() <= 0:
+    size_a, size_b = effective(weight_a, weight_a**2), effective(weight_b, weight_b**2)
+    if not _enough(weight_a.sum(), size_a, weight_b.sum(), size_b):
         return None
     values = np.concatenate([a, b])
     order = np.argsort(values, kind="stable")
     step = np.concatenate([weight_a / weight_a.sum(), -weight_b / weight_b.sum()])[order]
     last_of_ties = np.diff(values[order], append=np.inf) > 0
     distance = float(np.abs(np.cumsum(step)[last_of_ties]).max())
-    return Distance(distance, _ks_p(distance, effective(weight_a, weight_a**2),
-                                    effective(weight_b, weight_b**2)))  # fmt: skip
+    return Distance(distance, _ks_p(distance, size_a, size_b))
 
 
 def ks_binned(a: Array, var_a: Array, b: Array, var_b: Array) -> Distance | None:
     """Do as :func:`ks_test` from histograms [n]; the distance, so 1 - p, is a lower limit."""
-    if a.sum() <= 0 or b.sum() <= 0:
+    size_a, size_b = effective(a, var_a), effective(b, var_b)
+    if not _enough(a.sum(), size_a, b.sum(), size_b):
         return None
     distance = float(np.abs(np.cumsum(a) / a.sum() - np.cumsum(b) / b.sum()).max())
-    return Distance(distance, _ks_p(distance, effective(a, var_a), effective(b, var_b)))
+    return Distance(distance, _ks_p(distance, size_a, size_b))
+
+
+def _enough(sum_a: float, size_a: float, sum_b: float, size_b: float) -> bool:
+    """Tell whether the asymptotic distribution may be used."""
+    return min(sum_a, sum_b) > 0 and min(size_a, size_b) >= MIN_EVENTS
 
 
 def _ks_p(distance: float, size_a: float, size_b: float) -> float:
