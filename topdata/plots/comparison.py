@@ -83,7 +83,14 @@ def compare_datasets(
         for test in shown:
             pictures.append(picture(test, a, b, style, folder, found))
             progress.advance(1)
-        page = page_of(found, a, b, style, pictures)
+        options = [
+            *([f"--split {split}"] if split else []),
+            f"--normalise {normalise}",
+            *(f"--process {name}" for name in processes),
+            *(f"--only {name}" for name in only),
+            *(["--any-level"] if any_level else []),
+        ]
+        page = page_of(found, a, b, style, pictures, options)
         (folder / "index.html").write_text(page.html(), encoding="utf-8")
         content = {"kind": KIND, **of_sides(a, b), **found.plain()}
         (folder / "comparison.json").write_bytes(numbers(content))

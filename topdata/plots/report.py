@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +74,10 @@ def _said(test: Compared) -> str:
     return "\n".join(lines)
 
 
-def page_of(found: Comparison, a: Side, b: Side, style: Style, pictures: list[Picture]) -> Page:
+def page_of(
+    found: Comparison, a: Side, b: Side, style: Style, pictures: list[Picture],
+    options: Sequence[str],
+) -> Page:  # fmt: skip
     """Return the page."""
     page = Page(f"{a.manifest.name} (A) and {b.manifest.name} (B)")
     page.intro = [
@@ -95,9 +100,8 @@ def page_of(found: Comparison, a: Side, b: Side, style: Style, pictures: list[Pi
         ("b", f"B: {b.manifest.name}", process_table(b.manifest, b.names, b.split).html()),
     ]
     page.groups = [("Figures, the smallest p-value first", pictures)] if pictures else []
-    command = f"topdata compare {a.dataset.resolve().name} {b.dataset.resolve().name}"
-    command += f" --split {style.name}" if style.name else ""
-    page.provenance = [("command", f"{command} --normalise {style.normalise}")]
+    names = [os.path.basename(os.path.abspath(side.dataset)) for side in (a, b)]
+    page.provenance = [("command", " ".join(["topdata compare", *names, *options]))]
     for letter, side in (("A", a), ("B", b)):
         page.provenance += [
             (f"{letter}, sha256 of topdata.json", manifest_sha256(side.dataset)),

@@ -153,6 +153,8 @@ def test_the_command(topdata, halves, tt, wjj, tmp_path):
     assert kept["kind"] == "topdata plots"
     assert kept["a"]["processes"] == ["tt"]
     assert printed["tests"][0]["p_corrected"] < 1e-10
+    page = (tmp_path / "differs" / "index.html").read_text()
+    assert "<code>topdata compare tt wjj --normalise unit</code>" in page
     once_more = topdata("compare", tt, wjj, "--figures", 0, "-o", tmp_path / "differs")
     assert once_more.code == 2
     assert "exists already" in once_more.err

@@ -52,6 +52,17 @@ def test_p_values_are_uniform_when_nothing_differs(test, kind, sizes):
     assert stats.kstest(p, "uniform").pvalue > 1e-4
 
 
+def test_chi2_of_weights_that_fall_by_orders_of_magnitude():
+    """Both flat, weighted to exp(-x): the scaling to one moves bins of large weights most."""
+    random = np.random.default_rng(9)
+    p = []
+    for _ in range(2 * TOYS):
+        x, y = random.uniform(0, 6, 4000), random.uniform(0, 6, 3000)
+        p.append(chi2_p(x, np.exp(-x), y, np.exp(-y)))
+    assert 0.45 < np.mean(np.array(p) < 0.5) < 0.55
+    assert stats.kstest(p, "uniform").pvalue > 1e-3
+
+
 def several_entries(random, n):
     """Return events whose entries lie together: the event of each, and the values."""
     count = random.poisson(4, n)
