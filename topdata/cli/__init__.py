@@ -16,6 +16,7 @@ from topdata.cli.build import build
 from topdata.cli.export import export
 from topdata.cli.hub import pull, push
 from topdata.cli.inspect import inspect
+from topdata.cli.plot import compare, plot
 from topdata.cli.schema import schema
 from topdata.cli.transform import merge, migrate, skim
 from topdata.cli.validate import validate
@@ -46,15 +47,17 @@ def common(
 
 
 app.command()(build)
-app.command()(export)
 app.command()(inspect)
+app.command()(validate)
+app.command()(plot)
+app.command()(compare)
 app.command()(skim)
 app.command()(merge)
 app.command()(migrate)
-app.command()(pull)
+app.command()(export)
 app.command()(push)
+app.command()(pull)
 app.command()(schema)
-app.command()(validate)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -31,8 +31,8 @@ class _Rate(ProgressColumn):
             return Text("")
         if events:
             return Text(f"{events:,} events, {events / elapsed:,.0f}/s")
-        if task.fields["unit"] == "events":
-            return Text("")
+        if task.fields["unit"] != "bytes":
+            return Text(f"{task.completed:,.0f} {task.fields['unit']}")
         return Text(f"{task.completed / 1e6:,.1f} MB, {task.completed / 1e6 / elapsed:,.1f} MB/s")
 
 
