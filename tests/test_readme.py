@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -49,6 +50,25 @@ def test_the_python_session_shows_real_output(in_clone, topdata):
     python = [sys.executable, "-q", "-i", "-c", ""]
     ran = subprocess.run(python, input=said, capture_output=True, text=True, check=True)
     assert ran.stdout.splitlines() == shown
+
+
+def test_the_tour_of_checking_and_sharing(in_clone, topdata, demo_dataset, tmp_path):
+    (block,) = re.findall(r"```bash\n(topdata validate.*?)```", in_clone, re.S)
+    shutil.copytree(demo_dataset, tmp_path / "demo-dataset")
+    commands = [shlex.split(line, comments=True) for line in lines(block)]
+    commands.remove(["mkdir", "-p", "hub"])
+    (tmp_path / "hub").mkdir()
+    assert [words[1] for words in commands] == [
+        "validate", "plot", "skim", "compare", "export", "push", "pull",
+    ]  # fmt: skip
+    for name, *arguments in commands:
+        assert name == "topdata"
+        ran = topdata(*arguments)
+        assert ran.code == 0, ran.err
+    assert (tmp_path / "demo-dataset-plots" / "index.html").exists()
+    assert (tmp_path / "again" / "topdata.json").read_bytes() == (
+        demo_dataset / "topdata.json"
+    ).read_bytes()
 
 
 def test_links_lead_somewhere(pytestconfig):

@@ -8,6 +8,7 @@ Dask's own configuration (``~/.config/dask/jobqueue.yaml``); what is missing the
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from topdata.build.engines import Advance
@@ -37,6 +38,10 @@ class Dask:
             )
         self.where = where
         self.workers = workers
+
+    def ready(self) -> AbstractContextManager[None]:
+        """See :class:`topdata.build.engines.Engine`."""
+        return nullcontext()
 
     def run(self, task: Task, jobs: list[Job], advance: Advance) -> Iterator[tuple[Job, Tally]]:
         """See :class:`topdata.build.engines.Engine`."""

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from multiprocessing import connection, get_context, parent_process
 from multiprocessing.synchronize import Event
 from typing import Protocol
@@ -20,6 +21,7 @@ from topdata.build.job import Task, run_job
 from topdata.build.plan import Job
 from topdata.build.tally import Tally
 from topdata.errors import IncompleteError
+from topdata.registry import READERS, registered
 
 Advance = Callable[[int, int], None]  # (bytes, events) done
 
@@ -28,6 +30,10 @@ class Engine(Protocol):
     """Something that runs jobs."""
 
     width: int  # how many processors of this machine the user lent
+
+    def ready(self) -> AbstractContextManager[None]:
+        """Start what takes time to start, while the build is planned; jobs run inside."""
+        ...
 
     def run(self, task: Task, jobs: list[Job], advance: Advance) -> Iterator[tuple[Job, Tally]]:
         """Yield every job with its tally, in any order.
@@ -42,6 +48,10 @@ class InProcess:
     """Runs one job after another, here."""
 
     width = 1
+
+    def ready(self) -> AbstractContextManager[None]:
+        """See :class:`Engine`."""
+        return nullcontext()
 
     def run(self, task: Task, jobs: list[Job], advance: Advance) -> Iterator[tuple[Job, Tally]]:
         """See :class:`Engine`."""
@@ -58,16 +68,31 @@ class Workers:
 
     def __init__(self, n: int) -> None:
         self.width = n
+        self._pool: ProcessPoolExecutor | None = None
 
-    def run(self, task: Task, jobs: list[Job], advance: Advance) -> Iterator[tuple[Job, Tally]]:
+    @contextmanager
+    def ready(self) -> Iterator[None]:
         """See :class:`Engine`."""
         context = get_context("spawn")
         stop = context.Event()
-        pool = ProcessPoolExecutor(
-            max(min(self.width, len(jobs)), 1), context, initializer=_begin, initargs=(stop,)
-        )
+        pool = ProcessPoolExecutor(self.width, context, initializer=_begin, initargs=(stop,))
         try:
-            coming = {pool.submit(_work, task, job): job for job in jobs}
+            pool.submit(_nothing)  # starts all workers
+            self._pool = pool
+            yield
+        finally:
+            self._pool = None
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def run(self, task: Task, jobs: list[Job], advance: Advance) -> Iterator[tuple[Job, Tally]]:
+        """See :class:`Engine`."""
+        if self._pool is None:
+            with self.ready():
+                yield from self.run(task, jobs, advance)
+            return
+        try:
+            coming = {self._pool.submit(_work, task, job): job for job in jobs}
             for future in as_completed(coming):
                 job, tally = coming.pop(future), future.result()
                 advance(job.size, tally.read)
@@ -77,9 +102,6 @@ class Workers:
                 "a worker process was lost (killed for its memory?); finished parts are kept: run "
                 "the same command again, with fewer --workers if memory is short"
             ) from error
-        finally:
-            stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 _stop: Event | None = None  # of a worker process: set when the build is over
@@ -91,6 +113,12 @@ def _begin(stop: Event) -> None:
     _stop = stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow_parent, daemon=True).start()
+    for reader in registered(READERS).values():
+        reader.load()  # the imports of the first job
+
+
+def _nothing() -> None:
+    """Do nothing, elsewhere."""
 
 
 def _follow_parent() -> None:

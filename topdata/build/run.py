@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from topdata.build.assemble import Assembly, assemble
@@ -51,20 +52,19 @@ def build(
     no case is there a partial output.
     """
     told, engine = progress or Silent(), engine or InProcess()
-    width = max(threads, engine.width)
     output = output.resolve()  # an output that is a link is replaced where it leads
     recover(output)
     old = existing(output) if extend else None
     require_free(output, overwrite=overwrite or extend)
-    whole = plan(recipe, base or Path(), skip_bad=skip_bad)
-    planned, old_paths = what_is_new(whole, old) if old else (whole, {})
-    names = public_names([source.path for source in whole.sources])
-    published = published_recipe(recipe, whole.sources, names)
-    if old and published == old.manifest.recipe:
-        return old.manifest  # there is nothing new
-    told.note("planned", files=len(planned.sources), jobs=len(planned.jobs), bytes=planned.size)
-    try:
-        with open_stage(output, overwrite=overwrite or extend) as stage:
+    with engine.ready():
+        whole = plan(recipe, base or Path(), skip_bad=skip_bad)
+        planned, old_paths = what_is_new(whole, old) if old else (whole, {})
+        names = public_names([source.path for source in whole.sources])
+        published = published_recipe(recipe, whole.sources, names)
+        if old and published == old.manifest.recipe:
+            return old.manifest  # there is nothing new
+        told.note("planned", files=len(planned.sources), jobs=len(planned.jobs), bytes=planned.size)
+        with _explained(output), open_stage(output, overwrite=overwrite or extend) as stage:
             task = Task(recipe.rules(), stage.parts, threads)
             converted = _convert(planned, task, engine, told)
             if not skip_bad:
@@ -72,11 +72,19 @@ def build(
             sources = _sources(converted, names, old, old_paths)
             _require_usable(recipe, sources, converted)
             told.start("writing", sum(source.ledger.written for source in sources), "events")
+            width = max(threads, engine.width)
             work = Assembly(recipe, sources, converted, old, stage.parts, stage.dataset, width)
             manifest = assemble(work, published, told.advance)
             stage.publish(overwrite=overwrite or extend)
-            told.note("written", **manifest.total.model_dump())
-            return manifest
+    told.note("written", **manifest.total.model_dump())
+    return manifest
+
+
+@contextmanager
+def _explained(output: Path) -> Iterator[None]:
+    """Say what a full disk means for a build."""
+    try:
+        yield
     except OSError as error:
         if error.errno == errno.ENOSPC or "No space left" in str(error):
             raise OutputError(
