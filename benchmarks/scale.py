@@ -213,19 +213,29 @@ def memory_table(files: list[str], root: Path) -> list[str]:
     return lines
 
 
+def copied(file: Path, number: int, folder: Path) -> str:
+    """Copy a file with ``number`` bytes more, so that it counts as another one; it gets cached."""
+    target = folder / f"copy{number}" / file.name
+    target.parent.mkdir(exist_ok=True)
+    shutil.copyfile(file, target)
+    with open(target, "ab") as stream:
+        stream.write(bytes(number))
+    return str(target)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="+")
+    parser.add_argument("--copies", type=int, default=1, help="use every file so many times")
     parser.add_argument("--small", help="a small real file for the plan (default: the first)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
-    files = [str(Path(file).resolve()) for file in options.files]
-    size = sum(Path(file).stat().st_size for file in files) / 1e9
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "work"
-        for file in files:  # into the page cache
-            Path(file).read_bytes()
+        files = [copied(Path(file), n, Path(folder)) for n in range(options.copies)
+                 for file in options.files]  # fmt: skip
+        size = sum(Path(file).stat().st_size for file in files) / 1e9
         parts = [
             "# How builds scale",
             "",

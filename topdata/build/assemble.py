@@ -180,7 +180,9 @@ def _shards(
     schema = arrow_schema(metadata)
     with ExitStack() as stack:
         writers = {
-            split: stack.enter_context(ShardWriter(work.dataset, f"data/{split}-{name}", schema))
+            split: stack.enter_context(
+                ShardWriter(work.dataset, f"data/{split}-{name}", schema, ahead=work.threads > 1)
+            )
             for split in splits
         }
         if old is not None:

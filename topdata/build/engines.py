@@ -92,7 +92,9 @@ class Workers:
                 yield from self.run(task, jobs, advance)
             return
         try:
-            coming = {self._pool.submit(_work, task, job): job for job in jobs}
+            # the largest first: a worker that ends with one keeps the others waiting
+            order = sorted(jobs, key=lambda job: -job.size)
+            coming = {self._pool.submit(_work, task, job): job for job in order}
             for future in as_completed(coming):
                 job, tally = coming.pop(future), future.result()
                 advance(job.size, tally.read)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 
@@ -33,11 +34,14 @@ def shard_metadata(btag_bit: int, level: str) -> dict[str, str]:
 class ShardWriter:
     """Writes a stream of tables as ``<stem>-00000.parquet``, ... with full row groups.
 
-    Where the tables are cut does not matter: row groups and shards have fixed sizes.
+    Where the tables are cut does not matter: row groups and shards have fixed sizes. With
+    ``ahead`` a thread encodes a row group while the next one is gathered.
     """
 
-    def __init__(self, root: Path, stem: str, schema: pa.Schema) -> None:
+    def __init__(self, root: Path, stem: str, schema: pa.Schema, *, ahead: bool = False) -> None:
         self.files: list[DataFile] = []
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="shard") if ahead else None
+        self._written: Future[None] | None = None
         self._root = root
         self._stem = stem
         self._schema = schema
@@ -65,22 +69,40 @@ class ShardWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None:
-            if self._n_pending:
-                self._flush(self._n_pending)
-            self._close_shard()
-        elif self._writer is not None:
-            self._abandon()
+        try:
+            if kind is None:
+                if self._n_pending:
+                    self._flush(self._n_pending)
+                self._wait()
+                self._close_shard()
+        finally:
+            if self._thread is not None:
+                self._thread.shutdown(wait=True)
+            if self._writer is not None:
+                self._abandon()
 
     def _flush(self, rows: int) -> None:
         table = pa.concat_tables(self._pending)
         group, rest = table.slice(0, rows), table.slice(rows)
         self._pending, self._n_pending = [rest], rest.num_rows
+        if self._thread is None:
+            self._write(group)
+            return
+        self._wait()
+        self._written = self._thread.submit(self._write, group)
+
+    def _wait(self) -> None:
+        """Wait for the row group that is being written, and raise what it raised."""
+        if self._written is not None:
+            written, self._written = self._written, None
+            written.result()
+
+    def _write(self, group: pa.Table) -> None:
         if self._writer is None:
             self._writer = self._open()
         group = group.combine_chunks()
         self._writer.write_table(group, row_group_size=ROW_GROUP)
-        self._rows += rows
+        self._rows += group.num_rows
         self._memory += sum(_memory(chunk) for column in group.columns for chunk in column.chunks)
         if self._rows >= SHARD_ROWS:
             self._close_shard()
