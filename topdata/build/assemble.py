@@ -15,7 +15,7 @@ import pyarrow as pa
 from topdata.build.card import dataset_card
 from topdata.build.existing import Existing
 from topdata.build.normalise import cross_section_of, process_entry, sum_of_weights
-from topdata.build.parts import Parts, write_whole
+from topdata.build.parts import Parts
 from topdata.build.plan import require_one_level
 from topdata.build.provenance import Converted, quarantine, versions
 from topdata.build.shard import ShardWriter, shard_metadata
@@ -28,6 +28,7 @@ from topdata.recipe import Recipe
 from topdata.schema.arrow import arrow_schema
 from topdata.schema.fingerprint import dataset_fingerprint, view_fingerprint
 from topdata.schema.version import SCHEMA_VERSION
+from topdata.whole import write_whole
 
 Files = dict[str, list[DataFile]]  # by split
 _MOST_THREADS = 4  # each holds a row group for every split

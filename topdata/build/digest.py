@@ -12,9 +12,9 @@ from pathlib import Path
 
 import fsspec
 
-from topdata.build.parts import write_whole
 from topdata.cache import cache_folder
 from topdata.errors import InputError, one_line
+from topdata.whole import write_whole
 
 _BLOCK = 1 << 22
 

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import pyarrow as pa
 
 from topdata.build.tally import Tally
+from topdata.whole import beside_of, write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Parts:
     def open(self, identity: str, schema: pa.Schema) -> Iterator[pa.RecordBatchWriter]:
         """Open the part of a job for writing; it appears under its name when it is whole."""
         path = self._part(identity)
-        beside = _beside(path)
+        beside = beside_of(path)
         options = pa.ipc.IpcWriteOptions(compression="zstd")
         try:
             with open(beside, "wb") as stream:
@@ -67,20 +67,3 @@ class Parts:
 
     def _note(self, identity: str) -> Path:
         return self.folder / f"{identity}.json"
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it appears whole or not at all."""
-    beside = _beside(path)
-    try:
-        with open(beside, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f"{path.name}.{uuid4().hex[:8]}.tmp")

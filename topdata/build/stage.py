@@ -16,6 +16,7 @@ from pathlib import Path
 from topdata.build.parts import Parts
 from topdata.errors import OutputError
 from topdata.manifest import FILE_NAME, read_manifest
+from topdata.whole import sync
 
 _LOCK = "lock"
 
@@ -34,8 +35,8 @@ class Stage:
         """Move the finished dataset to its place and remove the working folder."""
         for path in sorted(self.dataset.rglob("*")):
             if path.is_dir():
-                _sync_folder(path)
-        _sync_folder(self.dataset)
+                sync(path)
+        sync(self.dataset)
         if overwrite and self.output.exists():
             shutil.rmtree(self.replaced, ignore_errors=True)
             os.rename(self.output, self.replaced)
@@ -45,7 +46,7 @@ class Stage:
             if self.replaced.exists():
                 os.rename(self.replaced, self.output)
             raise
-        _sync_folder(self.output.parent)
+        sync(self.output.parent)
         shutil.rmtree(self.root)
 
 
@@ -119,11 +120,3 @@ def _status(path: Path) -> os.stat_result:
         return path.stat()
     except FileNotFoundError:
         return os.stat_result((0,) * 10)
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -21,6 +18,7 @@ from topdata.export.source import Source
 from topdata.export.target import Target, Written
 from topdata.progress import Progress
 from topdata.registry import registered
+from topdata.whole import new_folder
 
 EXPORTERS = "topdata.exporters"
 PROVENANCE = "provenance.json"
@@ -86,7 +84,8 @@ def export(
         "manifest_sha256": source.manifest_sha256,
         "options": chosen.model_dump(),
     }
-    with _new_folder(Path(output)) as folder:
+    output = Path(output)
+    with new_folder(output, lambda: _require_free(output)) as folder:
         writer = kind(folder, source, chosen, provenance)
         files: list[Written] = []
         for name, total in totals.items():
@@ -178,30 +177,6 @@ def _describe(
     (folder / PROVENANCE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-@contextmanager
-def _new_folder(output: Path) -> Iterator[Path]:
-    """Yield a folder to write in, which becomes ``output`` when the body ends well."""
+def _require_free(output: Path) -> None:
     if output.exists() or output.is_symlink():
         raise OutputError(f"{output}: exists already, choose another name")
-    beside = output.parent / f".{output.name}.{os.getpid()}.partial"
-    try:
-        beside.mkdir(parents=True)
-    except OSError as error:
-        raise OutputError(f"{output}: cannot be written ({error.strerror})") from error
-    try:
-        yield beside
-        _sync(beside)
-        if output.exists():
-            raise OutputError(f"{output}: has come into being meanwhile, choose another name")
-        os.rename(beside, output)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-
-
-def _sync(folder: Path) -> None:
-    for path in [*sorted(folder.rglob("*")), folder]:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -12,13 +12,13 @@ that no other hub can pass something off under a known commit.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from topdata.cache import cache_folder
 from topdata.hub.address import Address
 from topdata.hub.contents import File
+from topdata.whole import write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,7 @@ class Cache:
         """Note where a commit comes from; the folder follows."""
         note = self._note(record.commit)
         note.parent.mkdir(parents=True, exist_ok=True)
-        beside = note.with_name(f".{note.name}.{os.getpid()}")
-        beside.write_text(json.dumps(asdict(record), indent=1), encoding="utf-8")
-        os.replace(beside, note)
+        write_whole(note, json.dumps(asdict(record), indent=1).encode())
 
     def known(self) -> dict[str, Path]:
         """Return sha256 and path of every cached file, for commits that share it."""

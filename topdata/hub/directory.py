@@ -32,6 +32,7 @@ from topdata.hub.contents import Changes, File, require_inside
 from topdata.hub.interface import Refs
 from topdata.hub.parallel import arriving
 from topdata.progress import Progress
+from topdata.whole import sync, write_whole
 
 FORMAT = 1
 _BLOCK = 1 << 20
@@ -182,7 +183,8 @@ class DirectoryHub:
     def _write_note(self, repo: str, content: dict[str, Any]) -> str:
         text = json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
         commit = hashlib.sha256(text).hexdigest()
-        _write(self._note(repo, commit), text)
+        self._note(repo, commit).parent.mkdir(parents=True, exist_ok=True)
+        write_whole(self._note(repo, commit), text)
         return commit
 
 
@@ -207,7 +209,7 @@ def _mark(mark: Path, commit: str) -> bool:
     beside = mark.with_name(f".{mark.name}.{uuid.uuid4().hex}")
     beside.mkdir()
     try:
-        _write(beside / commit, f"{commit}\n".encode())
+        write_whole(beside / commit, f"{commit}\n".encode())
         os.rename(beside, mark)
     except OSError:
         if not mark.is_dir():
@@ -215,7 +217,7 @@ def _mark(mark: Path, commit: str) -> bool:
         return _pointed(mark) == commit  # the reply to a rename over NFS can get lost
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    _sync_folder(mark.parent)
+    sync(mark.parent)
     return True
 
 
@@ -237,25 +239,3 @@ def _store(source: Path, target: Path, sha256: str, told: Progress) -> None:
         os.replace(beside, target)
     finally:
         beside.unlink(missing_ok=True)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a small file so that it appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{uuid.uuid4().hex}")
-    try:
-        with open(beside, "xb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from topdata.errors import HubError, OutputError, TopdataError
+from topdata.whole import sync
 
 
 def place(target: Path, fill: Callable[[Path], None]) -> bool:
@@ -28,9 +29,9 @@ def place(target: Path, fill: Callable[[Path], None]) -> bool:
         try:
             fill(work)
             for folder in [*(path for path in work.rglob("*") if path.is_dir()), work]:
-                _sync_folder(folder)
+                sync(folder)
             os.rename(work, target)
-            _sync_folder(target.parent)
+            sync(target.parent)
         except BaseException as error:
             interrupted = not isinstance(error, TopdataError) or type(error) is HubError
             if not interrupted or not any(work.iterdir()):
@@ -66,11 +67,3 @@ def _locked(root: Path) -> Iterator[None]:
                 continue
             yield
             return
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

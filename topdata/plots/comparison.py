@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from topdata.errors import RecipeError
@@ -13,7 +14,7 @@ from topdata.plots.catalogue import select
 from topdata.plots.columns import chosen, require_split
 from topdata.plots.control import NORMALISE, beside, require_choice
 from topdata.plots.draw import Style, drawing
-from topdata.plots.folder import KIND, new_folder, require_free
+from topdata.plots.folder import KIND, require_free
 from topdata.plots.page import numbers
 from topdata.plots.report import of_sides, page_of, picture
 from topdata.plots.side import Side, continuous
@@ -21,6 +22,7 @@ from topdata.plots.spectra import require_extra
 from topdata.plots.statistics import chi2_test, ks_binned, ks_test
 from topdata.plots.tested import Compared, Comparison, Yield
 from topdata.progress import Progress, Silent
+from topdata.whole import new_folder
 
 FIGURES = 48
 _KEPT_VALUES = 1 << 24  # of one dataset, for tests without bins: 200 MB
@@ -63,7 +65,8 @@ def compare_datasets(
             "of different levels differ; add --any-level to compare them all the same"
         )
     output = output or beside(dataset_a, f"vs-{Path(os.path.abspath(dataset_b)).name}-plots")
-    require_free(output, overwrite=overwrite)
+    free = partial(require_free, output, overwrite=overwrite)
+    free()
     names, notes = _paired(*manifests, processes)
     plots = select(only)
     a, b = (
@@ -77,7 +80,7 @@ def compare_datasets(
     found = Comparison(output, list(_yields(a, b)), tests, notes + _remarks(a, b, keep=keep))
     level = " and ".join(dict.fromkeys(m.level for m in manifests))
     style = Style(split or "", level, normalise)
-    with new_folder(output, overwrite=overwrite) as folder, drawing():
+    with new_folder(output, free) as folder, drawing():
         shown = [t for t in tests if t.chi2 or t.ks][:figures]
         told = progress or Silent()
         told.start("drawing", len(shown), unit="plots")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,11 @@ from topdata.plots.describe import (
     scale_text,
 )
 from topdata.plots.draw import Line, Style, control_figure, drawing, render
-from topdata.plots.folder import KIND, new_folder, require_free
+from topdata.plots.folder import KIND, require_free
 from topdata.plots.page import Page, Picture, Table, numbers
 from topdata.plots.spectra import Spectra, require_extra
 from topdata.progress import Progress, Silent
+from topdata.whole import new_folder
 
 FORMATS = ("png", "pdf")
 NORMALISE = ("unit", "cross-section")
@@ -70,7 +72,8 @@ def plot_dataset(
     manifest = read_manifest(dataset)
     require_split(manifest, split)
     output = output or beside(dataset, "plots")
-    require_free(output, overwrite=overwrite)
+    free = partial(require_free, output, overwrite=overwrite)
+    free()
     names = chosen(manifest, processes)
     plots = select(only)
     told = progress or Silent()
@@ -79,7 +82,7 @@ def plot_dataset(
     drawn = [plot for plot in plots if any(_filled_at_all(line) for line in lines[plot.name])]
     style = Style(f"{manifest.name}{f', {split}' if split else ''}", manifest.level, normalise)
     provenance = _provenance(dataset, manifest, names, split, normalise, only)
-    with new_folder(output, overwrite=overwrite) as folder, drawing():
+    with new_folder(output, free) as folder, drawing():
         told.start("drawing", len(drawn), unit="plots")
         pictures: dict[str, list[Picture]] = {group: [] for group in GROUPS}
         for plot in drawn:

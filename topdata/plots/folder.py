@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from topdata.errors import OutputError
@@ -45,43 +41,3 @@ def _is_ours(numbers: Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(content, dict) and content.get("kind") == KIND
-
-
-@contextmanager
-def new_folder(output: Path, *, overwrite: bool) -> Iterator[Path]:
-    """Give a working folder that becomes ``output`` if no error is raised.
-
-    Raises :class:`OutputError` as :func:`require_free`.
-    """
-    require_free(output, overwrite=overwrite)
-    beside = output.parent / f".{output.name}.{os.getpid()}.partial"
-    replaced = output.parent / f".{output.name}.{os.getpid()}.replaced"
-    try:
-        beside.mkdir(parents=True)
-    except OSError as error:
-        raise OutputError(f"{output}: cannot be written ({error.strerror})") from error
-    try:
-        yield beside
-        for path in (*beside.rglob("*"), beside):
-            _sync(path)
-        if output.exists():
-            require_free(output, overwrite=overwrite)
-            os.rename(output, replaced)
-        try:
-            os.rename(beside, output)
-        except OSError:
-            if replaced.exists():
-                os.rename(replaced, output)
-            raise
-        _sync(output.parent)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-        shutil.rmtree(replaced, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
