@@ -142,9 +142,11 @@ def workers_table(files: list[str], root: Path, rounds: int) -> list[str]:
         ratios = [a["seconds"] / b["seconds"] for a, b in zip(times[1], times[n], strict=True)]
         middle = statistics.median(one["seconds"] for one in times[n])
         writing = statistics.median(one["writing"] for one in times[n])
+        jobs = [a["reading"] / b["reading"] for a, b in zip(times[1], times[n], strict=True)]
         shown = ", ".join(f"{ratio:.2f}" for ratio in ratios)
         lines.append(
             f"| {n} | {middle:.1f} | **{statistics.median(ratios):.2f}** ({shown}) | "
+            f"{statistics.median(jobs):.2f} | "
             f"{times[n][0]['events'] / middle:,.0f} | {writing:.1f} |"
         )
     return lines

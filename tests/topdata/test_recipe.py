@@ -94,6 +94,6 @@ def test_one_cut_or_file_may_stand_alone():
 def test_only_what_shapes_events_enters_their_identity():
     recipe = Recipe.model_validate(GOOD)
     renamed = recipe.model_copy(update={"name": "other", "universal": True})
-    assert renamed.per_process() == recipe.per_process()
+    assert renamed.rules().model_dump(mode="json") == recipe.rules().model_dump(mode="json")
     cut = make_recipe(broken(select="met > 3"), "r")
-    assert cut.per_process() != recipe.per_process()
+    assert cut.rules().model_dump(mode="json") != recipe.rules().model_dump(mode="json")
