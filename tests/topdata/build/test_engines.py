@@ -267,6 +267,7 @@ def test_the_script_of_a_batch_job(system, words):
         script = cluster.job_script()
     assert all(word in script for word in words), script
     assert Path(sys.executable).name in script
+    assert f"MALLOC_TRIM_THRESHOLD_={128 << 20}" in script
 
 
 def test_addresses_of_dask(demo, topdata, tmp_path):
