@@ -67,6 +67,9 @@ class Card:
         build(load_recipe(self.path), output, base=self.path.parent)
 
 
+_NO_EVENTS = ("demo", "make_delphes", "schema-1.0")  # the first is in cards/recipes
+
+
 def cases(samples: Path) -> Iterator[Case | Card]:
     """Yield all datasets."""
     sim, formats, bundled = samples / "sim", samples / "formats", ROOT / "tests" / "data"
@@ -95,8 +98,8 @@ def cases(samples: Path) -> Iterator[Case | Card]:
     for recipe in sorted((ROOT / "cards" / "recipes").glob("*.yaml")):
         yield Card(recipe)
     for folder in (sim / "comphep", *sorted(formats.iterdir()), *sorted(bundled.iterdir())):
-        for file in sorted(folder.glob("*")) if folder.name not in ("demo", "make_delphes") else ():
-            if file.suffix in (".md", ".hepmc", ".json"):
+        for file in sorted(folder.glob("*")) if folder.name not in _NO_EVENTS else ():
+            if file.suffix in (".md", ".hepmc", ".json") or file.is_dir():
                 continue
             where = file.relative_to(ROOT if bundled in file.parents else samples)
             yield Case(f"{where}", single(file), {"universal": True})
