@@ -17,6 +17,7 @@ import pyarrow.dataset as ds
 from topdata.errors import InputError, RecipeError, nearest
 from topdata.interleave import interleaved
 from topdata.manifest import Manifest, read_manifest
+from topdata.quantities import NAMES, evaluate
 from topdata.schema.fields import EVENT, walk
 from topdata.views import universal
 
@@ -58,6 +59,7 @@ def batches(
     view: str = "universal",
     shuffle: int | None = None,
     drop_last: bool = False,
+    quantities: Sequence[str] = (),
 ) -> Iterator[dict[str, np.ndarray]]:
     """Yield the universal view as writable numpy arrays.
 
@@ -69,8 +71,16 @@ def batches(
     ``n_leptons``, ``n_photons`` int16 [B], ``tops`` and ``ws`` float32 [B, 4, 7],
     ``top_slots`` int8 [B, 4, 3], and of the record ``event`` int64 [B], ``source`` int32 [B],
     ``process`` int64 [B], ``n_tops`` int8 [B], ``weight`` and ``gen_weight`` float64 [B].
-    ``torch.from_numpy`` takes each as it is. See :mod:`topdata.schema.slots` for the slots.
+    ``quantities`` adds named quantities of the whole event, untruncated, float64 or int64 [B]
+    (see :mod:`topdata.quantities`). ``torch.from_numpy`` takes each array as it is. See
+    :mod:`topdata.schema.slots` for the slots.
+
+    Raises :class:`InputError` for a folder that is no dataset, :class:`RecipeError` for an
+    unknown split, view or quantity.
     """
+    for name in quantities:
+        if name not in NAMES:
+            raise RecipeError(f"no quantity {name!r}{nearest(name, NAMES)}")
     if view != "universal":
         raise RecipeError(f"no view {view!r}{nearest(view, ['universal'])}")
     if batch_size < 1:
@@ -86,7 +96,7 @@ def batches(
     else:
         reading = interleaved([[file] for file in files], shuffle, _VIEW_COLUMNS)
     for record_batch in reading:
-        block = _arrays(record_batch, manifest.btag_bit)
+        block = _arrays(record_batch, manifest.btag_bit, quantities)
         if rest is not None:
             block = {name: np.concatenate([rest[name], block[name]]) for name in block}
         events = len(block["event"])
@@ -98,9 +108,12 @@ def batches(
         yield rest
 
 
-def _arrays(batch: pa.RecordBatch | pa.Table, btag_bit: int) -> dict[str, np.ndarray]:
+def _arrays(
+    batch: pa.RecordBatch | pa.Table, btag_bit: int, quantities: Sequence[str]
+) -> dict[str, np.ndarray]:
     scalars = {name: batch.column(name).to_numpy().copy() for name in _SCALARS}
-    return {**scalars, **universal(batch, btag_bit=btag_bit).arrays()}
+    named = evaluate(batch, quantities, btag_bit=btag_bit)
+    return {**named, **scalars, **universal(batch, btag_bit=btag_bit).arrays()}
 
 
 def _required(layout: Any, **_: Any) -> Any:

@@ -1,0 +1,1 @@
+"""From a dataset to batches of tensors: events, labels, normalisation, order."""

@@ -1,0 +1,1 @@
+"""Architectures: one file each, found through the entry points ``topfm.encoders``."""
