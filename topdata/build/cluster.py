@@ -7,6 +7,7 @@ Dask's own configuration (``~/.config/dask/jobqueue.yaml``); what is missing the
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +22,7 @@ _BATCH = {"cores": 1, "processes": 1, "memory": "3GB", "disk": "3GB"}
 # unless it is set, Dask lets workers give memory back all the time: a third of the speed
 _PROLOGUE = [f"export MALLOC_TRIM_THRESHOLD_={128 << 20}"]
 _SYSTEMS = {"slurm": "SLURMCluster", "htcondor": "HTCondorCluster"}
+_SUBMIT = {"slurm": "sbatch", "htcondor": "condor_submit"}
 _CONNECT_SECONDS = 20
 
 
@@ -46,7 +48,10 @@ class Dask:
     def ready(self) -> Iterator[None]:
         """See :class:`topdata.build.engines.Engine`; an absent scheduler shows at once."""
         distributed = _imported("distributed")
-        cluster = None if "://" in self.where else batch_cluster(self.where)
+        submit = _SUBMIT.get(self.where)
+        if submit is not None and shutil.which(submit) is None:
+            raise RecipeError(f"--dask {self.where}: no command {submit!r} on this machine")
+        cluster = None if submit is None else batch_cluster(self.where)
         if cluster is not None:
             cluster.scale(jobs=self.workers)
         try:

@@ -77,7 +77,8 @@ class Workers:
         stop = context.Event()
         pool = ProcessPoolExecutor(self.width, context, initializer=_begin, initargs=(stop,))
         try:
-            pool.submit(_nothing)  # starts all workers
+            with _no_interrupt():
+                pool.submit(_nothing)  # starts all workers
             self._pool = pool
             yield
         finally:
@@ -117,6 +118,19 @@ def _begin(stop: Event) -> None:
     threading.Thread(target=_follow_parent, daemon=True).start()
     for reader in registered(READERS).values():
         reader.load()  # the imports of the first job
+
+
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Let processes that start here be deaf to Ctrl-C from their first moment on."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set this
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _nothing() -> None:

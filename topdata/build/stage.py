@@ -74,7 +74,12 @@ def open_stage(output: Path, *, overwrite: bool) -> Iterator[Stage]:
         shutil.rmtree(stage.dataset, ignore_errors=True)
         stage.parts.sweep()
         stage.dataset.mkdir()
-        yield stage
+        try:
+            yield stage
+        finally:
+            old_is_safe = output.exists() or not stage.replaced.exists()
+            if old_is_safe and stage.root.exists() and not any(stage.parts.folder.glob("*.json")):
+                shutil.rmtree(stage.root)  # nothing to go on from
 
 
 def recover(output: Path) -> None:

@@ -66,10 +66,16 @@ def export(
         _summary(report)
 
 
+_OWN = ("dataset", "target", "output", "split", "progress", "max_jets", "max_leptons", "tops",
+        "leptonic", "events_per_file", "compression")  # fmt: skip
+
+
 def _setting(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not (name and equals):
         raise RecipeError(f"--set {text}: give NAME=VALUE")
+    if name.replace("-", "_") in _OWN:
+        raise RecipeError(f"--set {text}: write --{name.replace('_', '-')} {value}")
     return name.replace("-", "_"), value
 
 

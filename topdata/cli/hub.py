@@ -35,7 +35,9 @@ def push(
     ] = None,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Move an existing tag; replace what is no topdata dataset."),
+        typer.Option(
+            "--force", help="Move an existing tag; replace what is no dataset; mend a damaged hub."
+        ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:

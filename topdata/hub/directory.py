@@ -120,10 +120,14 @@ class DirectoryHub:
 
     def publish(
         self, repo: str, folder: Path, files: Sequence[File], changes: Changes, *,
-        parent: str | None, message: str, told: Progress,
+        parent: str | None, message: str, told: Progress, repair: bool = False,
     ) -> str:  # fmt: skip
-        """See :class:`topdata.hub.interface.Hub`. Missing objects are always put back."""
-        absent = [file for file in files if not self._has(repo, file)]
+        """See :class:`topdata.hub.interface.Hub`. Missing objects are always put back.
+
+        Objects that a new revision takes up from an older one are read, with ``repair`` all.
+        """
+        doubtful = set(files) if repair else set(changes.add)
+        absent = [file for file in files if not self._has(repo, file, whole=file in doubtful)]
         told.start("copying", sum(file.size for file in absent))
         for file in absent:
             _store(folder / file.path, self._object(repo, file.sha256), file.sha256, told)
@@ -174,9 +178,13 @@ class DirectoryHub:
     def _object(self, repo: str, sha256: str) -> Path:
         return self.root / repo / "objects" / sha256[:2] / sha256
 
-    def _has(self, repo: str, file: File) -> bool:
+    def _has(self, repo: str, file: File, *, whole: bool) -> bool:
+        """Tell whether an object is there, by its size or, if ``whole``, by what it holds."""
         try:
-            return self._object(repo, file.sha256).stat().st_size == file.size
+            with open(self._object(repo, file.sha256), "rb") as stream:
+                if os.fstat(stream.fileno()).st_size != file.size:
+                    return False
+                return not whole or hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
         except FileNotFoundError:
             return False
 

@@ -116,7 +116,7 @@ class HuggingFaceHub:
 
     def publish(
         self, repo: str, folder: Path, files: Sequence[File], changes: Changes, *,
-        parent: str | None, message: str, told: Progress,
+        parent: str | None, message: str, told: Progress, repair: bool = False,
     ) -> str:  # fmt: skip
         """See :class:`topdata.hub.interface.Hub`."""
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete

@@ -78,7 +78,7 @@ class Hub(Protocol):
 
     def publish(
         self, repo: str, folder: Path, files: Sequence[File], changes: Changes, *,
-        parent: str | None, message: str, told: Progress,
+        parent: str | None, message: str, told: Progress, repair: bool = False,
     ) -> str:  # fmt: skip
         """Make the folder the newest commit of main, in one step, and return its id.
 

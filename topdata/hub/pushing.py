@@ -40,7 +40,8 @@ def push(
 
     The tag is the next free vMAJOR.MINOR.N unless chosen. Only files that the hub lacks travel.
     Content that is on main with a release tag already is left as it is. ``private`` counts for a
-    new repository; ``force`` moves an existing tag, or replaces what is no ``kind``.
+    new repository; ``force`` moves an existing tag, replaces what is no ``kind``, and mends damaged
+    objects of a directory hub.
 
     Raises :class:`InputError` for a folder that is damaged, :class:`RecipeError` for a wrong
     address or tag, :class:`HubError` where the hub refuses; then nothing was published.
@@ -64,7 +65,7 @@ def push(
     tag, exists = _tag(where, refs, tag, kind.version(folder), bool(todo), force)
     commit = hub.publish(
         where.repo, folder, files, todo, parent=refs.main,
-        message=message or f"{where.repo} {tag}", told=progress or Silent(),
+        message=message or f"{where.repo} {tag}", told=progress or Silent(), repair=force,
     )  # fmt: skip
     if todo and (left := changes(folder, files, hub.files(where.repo, commit), kind.allowed)):
         first = (left.delete or [left.add[0].path])[0] if left else ""

@@ -123,7 +123,7 @@ def scale(batch: Batch) -> Iterator[Wrong]:
     index = batch.dataset.manifest.classes.index(batch.shard.process)
     expected = gen_weight * batch.dataset.scales[index]
     bad = ~(np.abs(weight - expected) <= 1e-12 * np.abs(expected))
-    yield batch.wrong(bad, "weight {!r}, expected {!r}", weight, expected)
+    yield batch.wrong(bad, "weight {}, expected {}", weight, expected)
 
 
 @event_rule("weight.variations")

@@ -279,6 +279,13 @@ def test_addresses_of_dask(demo, topdata, tmp_path):
     )  # fmt: skip
     assert ran.code == 2
     assert "tcp://HOST:PORT" in ran.err
+    ran = topdata(
+        "build", demo / "ttt.root", "-o", tmp_path / "o", "--process", "p", "--cross-section", 1,
+        "--dask", "slurm",
+    )  # fmt: skip
+    assert ran.code == 2
+    assert ran.err == "topdata: --dask slurm: no command 'sbatch' on this machine\n"
+    assert not list(tmp_path.iterdir())
 
 
 def test_two_builds_of_one_output_as_processes(demo, tmp_path):

@@ -126,3 +126,26 @@ def test_a_file_that_changes_under_the_build(demo, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="changed while it was read"):
         build(_recipe([file]), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_ctrl_c_while_workers_start(demo, tmp_path):
+    """They are deaf to it from their first moment: no traceback of theirs, nothing left."""
+    command = [
+        sys.executable, "-c", "from topdata.cli import main; main()", "build",
+        str(demo / "tt.root"), "-o", str(tmp_path / "out"), "--process", "p", "--workers", "2",
+    ]  # fmt: skip
+    running = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    for _ in range(1500):
+        started = subprocess.run(
+            ["pgrep", "-g", str(running.pid), "-f", "spawn_main"], capture_output=True, text=True
+        )
+        if started.stdout:
+            break
+        time.sleep(0.01)
+    subprocess.run(["kill", "-INT", "--", f"-{running.pid}"], check=True)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 130, err
+    assert err == "topdata: interrupted; the same command goes on from here\n"
+    assert not list(tmp_path.iterdir())

@@ -181,3 +181,24 @@ def test_a_relative_hub(folder, small, monkeypatch):
     monkeypatch.chdir(folder.root)
     push(small, f"./{NAME}")
     assert contents(pull(f"./{NAME}@v1.0.1").path) == contents(small)
+
+
+def test_a_damaged_object_is_mended(folder, small, extended):
+    """By a push that takes it up from an older revision, or by one that is told to."""
+    push(small, NAME)
+    push(extended, NAME)
+    for name, force in (("v1.0.3", False), ("v1.0.3", True)):
+        for path in objects(folder):
+            content = bytearray(path.read_bytes())
+            content[len(content) // 2] ^= 1
+            path.chmod(0o644)
+            path.write_bytes(content)
+        done = push(small, NAME, force=force)
+        assert done.tag == name
+        good = [p for p in objects(folder) if hashlib.sha256(p.read_bytes()).hexdigest() == p.name]
+        if force:
+            wanted = {hashlib.sha256(content).hexdigest() for content in contents(small).values()}
+            assert wanted <= {p.name for p in good}
+        else:
+            assert good
+    assert contents(resolve(f"{NAME}@v1.0.3")) == contents(small)
