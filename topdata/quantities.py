@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import pyarrow as pa
 
-from topdata.expressions import Array
+from topdata.errors import RecipeError
+from topdata.expressions import Array, Expression, parse
 from topdata.schema.arrow import unpack
 
 _Lists = tuple[Array, dict[str, Array]]
@@ -99,6 +100,17 @@ QUANTITIES: dict[str, tuple[str, Callable[[_Event], Array]]] = {
 
 NAMES = frozenset(QUANTITIES)
 CONDITIONS = frozenset({"same_sign"})  # true or false; everything else is a number
+
+
+def parse_cut(text: str) -> Expression:
+    """Parse a condition over named quantities, such as ``n_jets >= 4 and met > 100``.
+
+    Raises :class:`RecipeError` for what cannot be understood, or is a number and no condition.
+    """
+    cut = parse(text, NAMES, CONDITIONS)
+    if not cut.is_condition:
+        raise RecipeError(f"{text!r} is a number, not a condition: compare it, like '>= 4'")
+    return cut
 
 
 def evaluate(table: pa.Table, names: Iterable[str], *, btag_bit: int = 0) -> dict[str, Array]:

@@ -21,8 +21,7 @@ from pydantic import (
 )
 
 from topdata.errors import RecipeError, nearest, one_line
-from topdata.expressions import parse
-from topdata.quantities import CONDITIONS, NAMES
+from topdata.quantities import parse_cut
 
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 Number = Annotated[float, BeforeValidator(lambda value: _no_bool(value))]
@@ -160,8 +159,7 @@ class Rules(_Part):
     @classmethod
     def _parsed(cls, cuts: list[str]) -> list[str]:
         for cut in cuts:
-            if not parse(cut, NAMES, CONDITIONS).is_condition:
-                raise RecipeError(f"{cut!r} is a number, not a condition: compare it, like '>= 4'")
+            parse_cut(cut)
         return cuts
 
 

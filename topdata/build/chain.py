@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from topdata import expressions, quantities
+from topdata import quantities
 from topdata.build.tally import Tally
 from topdata.events import Array, EventChunk, Jagged, empty
 from topdata.kinematics import wrap
@@ -42,7 +42,7 @@ def _selected(table: pa.Table, weight: Array, rules: Rules, tally: Tally) -> pa.
     """Apply the cuts in order."""
     tally.passed(0, weight)
     for step, text in enumerate(rules.select, start=1):
-        cut = expressions.parse(text, quantities.NAMES, quantities.CONDITIONS)
+        cut = quantities.parse_cut(text)
         values = quantities.evaluate(table, cut.names, btag_bit=rules.objects.jets.btag_bit)
         keep = np.broadcast_to(cut.mask(values), weight.shape)
         table, weight = table.filter(pa.array(keep)), weight[keep]

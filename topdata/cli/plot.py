@@ -19,6 +19,14 @@ from topdata.plots.tested import Comparison
 
 _SHOWN = 20  # lines of a table in the terminal
 
+Split = Annotated[str | None, typer.Option(help="Only this split.")]
+Normalise = Annotated[str, typer.Option(help="Draw shapes (unit) or pb (cross-section).")]
+Processes = Annotated[list[str] | None, typer.Option(help="Only this process; repeat for more.")]
+Only = Annotated[list[str] | None, typer.Option(help="Only this plot, like ht; repeat for more.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace a folder of plots of that name.")
+]
+
 
 def plot(
     dataset: Annotated[Path, typer.Argument(help="A built dataset.")],
@@ -30,19 +38,11 @@ def plot(
         list[str] | None,
         typer.Option("--format", help="png (default) or pdf, beside the page; repeat for both."),
     ] = None,
-    split: Annotated[str | None, typer.Option(help="Only this split.")] = None,
-    normalise: Annotated[
-        str, typer.Option(help="Draw shapes (unit) or pb (cross-section).")
-    ] = "unit",
-    process: Annotated[
-        list[str] | None, typer.Option(help="Only this process; repeat for more.")
-    ] = None,
-    only: Annotated[
-        list[str] | None, typer.Option(help="Only this plot, like ht; repeat for more.")
-    ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a folder of plots of that name.")
-    ] = False,
+    split: Split = None,
+    normalise: Normalise = "unit",
+    process: Processes = None,
+    only: Only = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Draw the control plots of a dataset by process: objects, event, truth, matching, weights.
 
@@ -76,25 +76,17 @@ def compare(
         Path | None,
         typer.Option("--output", "-o", help="Folder to make; A-vs-B-plots by default."),
     ] = None,
-    split: Annotated[str | None, typer.Option(help="Only this split.")] = None,
-    normalise: Annotated[
-        str, typer.Option(help="Draw shapes (unit) or pb (cross-section).")
-    ] = "unit",
-    process: Annotated[
-        list[str] | None, typer.Option(help="Only this process; repeat for more.")
-    ] = None,
+    split: Split = None,
+    normalise: Normalise = "unit",
+    process: Processes = None,
     figures: Annotated[
         int, typer.Option(min=0, help="Figures to draw, of what differs most.")
     ] = FIGURES,
     any_level: Annotated[
         bool, typer.Option("--any-level", help="Compare reconstructed with parton level.")
     ] = False,
-    only: Annotated[
-        list[str] | None, typer.Option(help="Only this plot, like ht; repeat for more.")
-    ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a folder of plots of that name.")
-    ] = False,
+    only: Only = None,
+    overwrite: Overwrite = False,
     fail_below: Annotated[
         float | None,
         typer.Option(

@@ -23,10 +23,3 @@ def write_npz(path: Path, arrays: Iterable[tuple[str, Array]], note: dict[str, A
         for name, values in arrays:
             with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
                 np.lib.format.write_array(stream, values, allow_pickle=False)
-
-
-def read_note(path: Path) -> dict[str, Any]:
-    """Return the note of an npz file."""
-    with zipfile.ZipFile(path) as archive:
-        note: dict[str, Any] = json.loads(archive.comment)
-    return note

@@ -16,7 +16,6 @@ from topdata import expressions, quantities
 from topdata.build.existing import Existing, existing
 from topdata.build.normalise import process_entry
 from topdata.build.provenance import versions
-from topdata.errors import RecipeError
 from topdata.events import Array
 from topdata.manifest import Ledger, Manifest, ProcessEntry, Source, Step
 from topdata.progress import Progress, Silent
@@ -39,9 +38,7 @@ def skim(
     Raises :class:`RecipeError` for a cut that cannot be understood, :class:`InputError` for a
     damaged dataset, :class:`OutputError` if the output exists.
     """
-    condition = expressions.parse(cut, quantities.NAMES, quantities.CONDITIONS)
-    if not condition.is_condition:
-        raise RecipeError(f"{cut!r} is a number, not a condition: compare it, like '>= 4'")
+    condition = quantities.parse_cut(cut)
     old, told = existing(dataset), progress or Silent()
     told.start("skimming", old.manifest.total.written, "events")
     with new_dataset(output, overwrite=overwrite) as folder:

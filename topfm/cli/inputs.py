@@ -11,10 +11,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from topdata.errors import SchemaError
 from topdata.loader import info
 from topdata.schema import slots
 from topdata.schema.fingerprint import view_fingerprint, view_spec
+from topfm.data.readable import require_readable
 
 
 def inputs(
@@ -34,14 +34,7 @@ def inputs(
     if dataset is not None:
         manifest = info(dataset)
         btag_bit = manifest.btag_bit
-        if manifest.level != "reconstructed" and not parton_level:
-            left = f", undecayed {manifest.undecayed}" if manifest.undecayed else ""
-            raise SchemaError(
-                f"{dataset}: {manifest.level} level{left}, its jets are quarks and gluons: "
-                "add --parton-level if that is what you want"
-            )
-        if manifest.view_fingerprint != view_fingerprint(btag_bit):
-            raise SchemaError(f"{dataset}: its view is not the one of this version: build it again")
+        require_readable(manifest, dataset, parton_level=parton_level)
     if as_json:
         typer.echo(
             json.dumps(

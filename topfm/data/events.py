@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 
 import topdata
-from topdata.errors import InputError, RecipeError, SchemaError, nearest
+from topdata.errors import InputError, RecipeError, nearest
 from topdata.expressions import parse
 from topdata.manifest import Manifest
 from topdata.quantities import CONDITIONS, NAMES
 from topdata.schema.codes import ObjectType
-from topdata.schema.fingerprint import view_fingerprint
+from topfm.data.readable import require_readable
 
 COUNTS = ("n_jets", "n_btags", "n_leptons", "n_photons")
 _BLOCK = 65_536
@@ -103,18 +103,6 @@ def load_events(
         raise InputError(f"{dataset}: no event has one of the labels {', '.join(label_.classes)}")
     tensors = {name: torch.from_numpy(values[keep]) for name, values in arrays.items()}
     return Events(**tensors, label=torch.from_numpy(codes[keep])), label_
-
-
-def require_readable(manifest: Manifest, where: Path | str, *, parton_level: bool = False) -> None:
-    """Raise :class:`SchemaError` unless models of this version can read a dataset."""
-    if manifest.level != "reconstructed" and not parton_level:
-        left = f", undecayed {manifest.undecayed}" if manifest.undecayed else ""
-        raise SchemaError(
-            f"{where}: {manifest.level} level{left}, its jets are quarks and gluons: "
-            "add --parton-level if that is what you want"
-        )
-    if manifest.view_fingerprint != view_fingerprint(manifest.btag_bit):
-        raise SchemaError(f"{where}: its view is not the one of this version: build it again")
 
 
 def _blocks(
