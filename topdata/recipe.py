@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
     model_validator,
 )
 
-from topdata.errors import RecipeError, nearest, one_line
+from topdata.errors import RecipeError
 from topdata.quantities import parse_cut
+from topdata.strict import Strict, explain, read_yaml
 
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 Number = Annotated[float, BeforeValidator(lambda value: _no_bool(value))]
@@ -38,11 +36,7 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Process(_Part):
+class Process(Strict):
     """One process: its files and its cross-section."""
 
     name: Name
@@ -74,7 +68,7 @@ class Process(_Part):
         return name
 
 
-class Cuts(_Part):
+class Cuts(Strict):
     """Which objects of a kind are kept."""
 
     min_pt: Number = Field(0.0, ge=0, description="GeV")
@@ -82,7 +76,7 @@ class Cuts(_Part):
     max_isolation: Number | None = Field(None, gt=0, description="largest relative isolation")
 
 
-class JetCuts(_Part):
+class JetCuts(Strict):
     """Which jets are kept, and which bit of the b-tag mask counts as a b-tag."""
 
     min_pt: Number = Field(0.0, ge=0, description="GeV")
@@ -90,7 +84,7 @@ class JetCuts(_Part):
     btag_bit: int = Field(0, ge=0, le=6, description="working point of the detector card")
 
 
-class Objects(_Part):
+class Objects(Strict):
     """Object selection; without it every object of the file is kept."""
 
     jets: JetCuts = JetCuts()
@@ -102,14 +96,14 @@ class Objects(_Part):
     )
 
 
-class Matching(_Part):
+class Matching(Strict):
     """How jets are matched to partons."""
 
     method: Literal["assignment", "unique", "closest"] = "assignment"
     radius: Number = Field(0.4, gt=0, description="largest delta R")
 
 
-class BranchNames(_Part):
+class BranchNames(Strict):
     """Names of collections where they are not the usual ones."""
 
     jets: str | None = None
@@ -121,7 +115,7 @@ class BranchNames(_Part):
     weight: str | None = None
 
 
-class Splits(_Part):
+class Splits(Strict):
     """Fractions of the events; they must sum to one."""
 
     train: Number = Field(0.8, ge=0, le=1)
@@ -140,7 +134,7 @@ class Splits(_Part):
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
-class Rules(_Part):
+class Rules(Strict):
     """What a recipe does with every event, whatever its process: this shapes a part."""
 
     objects: Objects = Objects()
@@ -207,29 +201,8 @@ def load_recipe(path: Path) -> Recipe:
 
     Raises :class:`RecipeError` with one line that names the file, the key and the nearest key.
     """
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except FileNotFoundError as error:
-        raise RecipeError(f"{path}: no such recipe") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RecipeError(f"{path}: not a readable YAML file ({one_line(error)})") from error
-    if not isinstance(content, dict):
-        raise RecipeError(f"{path}: a recipe is a mapping with `name:` and `processes:`")
+    content = read_yaml(path, "a recipe is a mapping with `name:` and `processes:`")
     return make_recipe(content, str(path))
-
-
-class _Loader(yaml.SafeLoader):
-    """Plain YAML in which a key may stand once: a second one would silently win."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Return the mapping. Raises if a key repeats."""
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands twice", node.start_mark
-                )
-        return super().construct_mapping(node, deep)
 
 
 def make_recipe(content: dict[str, Any], where: str) -> Recipe:
@@ -237,34 +210,6 @@ def make_recipe(content: dict[str, Any], where: str) -> Recipe:
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        raise RecipeError(f"{where}: {_explain(error)}") from None
+        raise RecipeError(f"{where}: {explain(error, Recipe)}") from None
     except RecipeError as error:
         raise RecipeError(f"{where}: {error}") from None
-
-
-def _explain(error: ValidationError) -> str:
-    """Say the first fault in one line: the key, what is wrong, the nearest valid name."""
-    faults = error.errors()
-    first = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
-    key = "".join(f"[{k}]" if isinstance(k, int) else f".{k}" for k in first["loc"]).lstrip(".")
-    if first["type"] == "extra_forbidden":
-        return f"unknown key {key!r}{nearest(str(first['loc'][-1]), _fields_at(first['loc'][:-1]))}"
-    message = first["msg"].removeprefix("Value error, ")
-    given = first.get("input")
-    shown = f" (given {given!r})" if isinstance(given, str | int | float | bool) else ""
-    return f"{key}: {message}{shown}" if key else message
-
-
-def _fields_at(location: tuple[int | str, ...]) -> list[str]:
-    """Return the valid keys of the model at a location in the recipe."""
-    model: type[BaseModel] = Recipe
-    for key in location:
-        if isinstance(key, int):
-            continue
-        annotation: Any = model.model_fields[key].annotation
-        model = next((a for a in (annotation, *get_args(annotation)) if _is_model(a)), model)
-    return list(model.model_fields)
-
-
-def _is_model(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)

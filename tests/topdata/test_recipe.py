@@ -75,7 +75,7 @@ def test_a_bad_file_is_one_line(tmp_path, text, message):
 
 
 def test_a_missing_recipe(tmp_path):
-    with pytest.raises(RecipeError, match="no such recipe"):
+    with pytest.raises(RecipeError, match="no such file"):
         load_recipe(tmp_path / "none.yaml")
 
 

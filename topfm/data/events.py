@@ -49,6 +49,12 @@ class Events:
         """Return some events, in the order of ``index``."""
         return Events(*(getattr(self, field.name)[index] for field in fields(self)))
 
+    def to(self, device: str) -> Events:
+        """Return the events on a device, copied without waiting where that is possible."""
+        return Events(
+            *(getattr(self, field.name).to(device, non_blocking=True) for field in fields(self))
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Label:

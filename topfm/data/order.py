@@ -10,7 +10,7 @@ from torch import Tensor
 
 def epoch_order(n: int, seed: int, epoch: int) -> Tensor:
     """Return a permutation of ``n`` events, int64 [n]."""
-    generator = torch.Generator().manual_seed(_mixed(seed, epoch))
+    generator = torch.Generator().manual_seed(mixed(seed, epoch))
     return torch.randperm(n, generator=generator)
 
 
@@ -29,9 +29,12 @@ def batches_of(
         yield order[first : min(first + batch_size, n)][rank::ranks]
 
 
-def _mixed(seed: int, epoch: int) -> int:
-    """Return a 63-bit seed for an epoch (SplitMix64 finaliser)."""
-    z = (seed * 0x9E3779B97F4A7C15 + epoch + 1) & (2**64 - 1)
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & (2**64 - 1)
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & (2**64 - 1)
-    return (z ^ (z >> 31)) >> 1
+def mixed(*numbers: int) -> int:
+    """Return one 63-bit seed for several numbers (SplitMix64 finaliser)."""
+    z = 0
+    for number in numbers:
+        z = (z * 0x9E3779B97F4A7C15 + number + 1) & (2**64 - 1)
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & (2**64 - 1)
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & (2**64 - 1)
+        z ^= z >> 31
+    return z >> 1

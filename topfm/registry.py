@@ -1,0 +1,51 @@
+"""Encoders and tasks by name: entry points, so that anybody's package can bring more."""
+
+from __future__ import annotations
+
+import inspect
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from topdata.errors import RecipeError, nearest
+
+ENCODERS = "topfm.encoders"
+TASKS = "topfm.tasks"
+
+
+@cache
+def registered(group: str) -> dict[str, EntryPoint]:
+    """Return the entry points of a group by name, looked up once in a process.
+
+    Raises :class:`RecipeError` for a name that is taken twice.
+    """
+    found: dict[str, EntryPoint] = {}
+    for point in entry_points(group=group):
+        if found.setdefault(point.name, point).value != point.value:
+            raise RecipeError(f"{group}: {point.name!r} is registered twice, uninstall one of them")
+    return dict(sorted(found.items()))
+
+
+def find(group: str, name: str) -> Any:
+    """Return the class of a name. Raises :class:`RecipeError` for an unknown one."""
+    points = registered(group)
+    if name not in points:
+        kind = group.rpartition(".")[2].removesuffix("s")
+        raise RecipeError(f"no {kind} {name!r} is installed{nearest(name, points)}")
+    return points[name].load()
+
+
+def make(group: str, name: str, *given: Any, **options: Any) -> Any:
+    """Make an encoder or a task from what the program gives and what a person chose.
+
+    Raises :class:`RecipeError` for an option that it does not have, or a value it refuses.
+    """
+    kind = find(group, name)
+    parameters = list(inspect.signature(kind).parameters)[len(given) :]
+    for option in options:
+        if option not in parameters:
+            raise RecipeError(f"{name}: unknown option {option!r}{nearest(option, parameters)}")
+    try:
+        return kind(*given, **options)
+    except (TypeError, ValueError) as error:
+        raise RecipeError(f"{name}: {error}") from error

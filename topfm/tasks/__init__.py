@@ -1,0 +1,1 @@
+"""Objectives: one file each, found through the entry points ``topfm.tasks``."""

@@ -1,0 +1,1 @@
+"""How weights are found: optimiser, loop, state that survives an interruption."""
