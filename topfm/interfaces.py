@@ -37,7 +37,7 @@ class Encoder(Protocol):
         """Encode a batch; ``query`` (float [B, N, D]) is added to the embedded objects."""
         ...
 
-    def config(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """Return what makes the encoder again: arguments of its constructor, in plain types."""
         ...
 
@@ -84,6 +84,6 @@ class Task(Protocol):
         """Return the parts of the loss; ``events.weight`` says what an event counts."""
         ...
 
-    def config(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """Return the options that make the task again, in plain types."""
         ...

@@ -32,7 +32,7 @@ class L1Mlp(nn.Module):
     def __init__(self, latent: int = 128, dropout: float = 0.0) -> None:
         super().__init__()
         self.width = latent
-        self._config = {"latent": latent, "dropout": dropout}
+        self._options = {"latent": latent, "dropout": dropout}
         self.kind = nn.Embedding(HIDDEN_TYPE + 1, _TYPE)
         size = slots.N_SLOTS * (len(COLUMNS) + len(VARIABLES) + _TYPE) + len(COUNTS)
         self.encode = _two_layers(size, 512, 256, latent, dropout)
@@ -53,9 +53,9 @@ class L1Mlp(nn.Module):
             objects = objects + query
         return Encoded(objects=functional.gelu(objects), event=event)
 
-    def config(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """See :class:`topfm.interfaces.Encoder`."""
-        return dict(self._config)
+        return dict(self._options)
 
 
 def _two_layers(size: int, first: int, second: int, out: int, dropout: float) -> nn.Sequential:

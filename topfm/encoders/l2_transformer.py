@@ -27,7 +27,7 @@ class L2Transformer(nn.Module):
     def __init__(self, size: str = "small", heads: int = 5, dropout: float = 0.0) -> None:
         super().__init__()
         self.width, depth = SIZES[size]
-        self._config = {"size": size, "heads": heads, "dropout": dropout}
+        self._options = {"size": size, "heads": heads, "dropout": dropout}
         self.objects = ObjectEmbedding(self.width)
         self.event = EventToken(self.width)
         self.blocks = nn.ModuleList(Block(self.width, heads, dropout) for _ in range(depth))
@@ -46,6 +46,6 @@ class L2Transformer(nn.Module):
         x = self.norm(x)
         return Encoded(objects=x[:, 1:], event=x[:, 0])
 
-    def config(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """See :class:`topfm.interfaces.Encoder`."""
-        return dict(self._config)
+        return dict(self._options)

@@ -33,7 +33,7 @@ class Classify(nn.Module):
             raise ValueError("there are no two classes to tell apart")
         if not 0 <= dropout < 1 or not 0 <= smoothing < 1:
             raise ValueError("dropout and smoothing are from 0 to below 1")
-        self._config = {"dropout": dropout, "smoothing": smoothing}
+        self._options = {"dropout": dropout, "smoothing": smoothing}
         self.smoothing = smoothing
         self.inner = nn.Linear(width, width)
         self.dropout = nn.Dropout(dropout)
@@ -70,6 +70,6 @@ class Classify(nn.Module):
         """Return calibrated probabilities, float [B, C]."""
         return functional.softmax(logits / self.temperature, dim=-1)
 
-    def config(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """See :class:`topfm.interfaces.Task`."""
-        return dict(self._config)
+        return dict(self._options)

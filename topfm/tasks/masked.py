@@ -47,7 +47,7 @@ class Masked(nn.Module):
         super().__init__()
         if not 0 < fraction < 1 or not 0 <= objectwise <= 1 or type_share < 0:
             raise ValueError("fraction is above 0 and below 1, objectwise from 0 to 1")
-        self._config = {
+        self._options = {
             "fraction": fraction, "objectwise": objectwise,
             "type_share": type_share, "truth": truth,
         }  # fmt: skip
@@ -127,9 +127,9 @@ class Masked(nn.Module):
             [_unfolded(normaliser, p, k) for p, k in zip(parts, normaliser.kinds, strict=False)], 1
         )
 
-    def config(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """See :class:`topfm.interfaces.Task`."""
-        return dict(self._config)
+        return dict(self._options)
 
 
 def _with_truth(
