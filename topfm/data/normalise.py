@@ -32,8 +32,11 @@ class Normaliser(nn.Module):
         ):
             self.register_buffer(f"{name}_mean", torch.zeros(shape))
             self.register_buffer(f"{name}_scale", torch.ones(shape))
+            self.register_buffer(f"{name}_spread", torch.ones(shape))
         self.register_buffer("fitted", torch.tensor(0, dtype=torch.int64))  # events
 
+    column_spread: Tensor  # before it became a scale: 0 where a column never varies
+    count_spread: Tensor
     column_mean: Tensor
     column_scale: Tensor
     count_mean: Tensor
@@ -59,7 +62,9 @@ class Normaliser(nn.Module):
     def _set(self, name: str, moments: tuple[Tensor, Tensor]) -> None:
         mean, spread = moments
         getattr(self, f"{name}_mean").copy_(mean)
-        getattr(self, f"{name}_scale").copy_(torch.where(spread < _CONSTANT, 1.0, spread))
+        constant = spread < _CONSTANT
+        getattr(self, f"{name}_scale").copy_(torch.where(constant, 1.0, spread))
+        getattr(self, f"{name}_spread").copy_(torch.where(constant, 0.0, spread))
 
     def columns(self, variables: Tensor, there: Tensor) -> Tensor:
         """Return standardised columns [..., 8] of variables [..., 7]; 0 where nothing is there."""

@@ -75,6 +75,4 @@ def difference(
     seed: int = 0,
 ) -> Measured:
     """Return first - second on the same events; what moves both cancels in the error."""
-    return measure(
-        lambda w: first(w) - second(w), weights, n_replicas=n_replicas, seed=seed
-    )
+    return measure(lambda w: first(w) - second(w), weights, n_replicas=n_replicas, seed=seed)

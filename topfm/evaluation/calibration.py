@@ -58,8 +58,7 @@ def reliability(predicted: Array, outcome: Array, weights: Array, bins: int = BI
     """Compare predicted probabilities [n] with outcomes (bool [n]) of events with weights [n]."""
     codes = _bins(predicted, bins)
     total, squares, sum_predicted, sum_observed = (
-        sums(w, codes, bins)
-        for w in (weights, weights**2, weights * predicted, weights * outcome)
+        sums(w, codes, bins) for w in (weights, weights**2, weights * predicted, weights * outcome)
     )
     filled = total > 0
     safe = np.where(filled, total, 1.0)

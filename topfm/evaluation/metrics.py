@@ -62,9 +62,7 @@ def auc(score: Array, signal: Array, weights: Array) -> Array:
 
 def one_vs_rest(probabilities: Array, labels: Array, weights: Array) -> Array:
     """Return the AUC of each class against all others by its probability, [..., C]."""
-    return np.stack(
-        [auc(p, labels == c, weights) for c, p in enumerate(probabilities.T)], axis=-1
-    )
+    return np.stack([auc(p, labels == c, weights) for c, p in enumerate(probabilities.T)], axis=-1)
 
 
 def macro(per_class: Array) -> Array:

@@ -1,0 +1,280 @@
+"""Pre-training and fine-tuning: events and a configuration in, a checkpoint out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from topdata.progress import Progress
+from topfm import __version__, registry
+from topfm.checkpoint.facts import Ancestor, Facts, LabelFact, Normalisation, Part
+from topfm.checkpoint.format import LOG
+from topfm.checkpoint.inputs import inputs_of, require_view, targets
+from topfm.checkpoint.load import LoadReport, Stored, load_into, read
+from topfm.checkpoint.save import require_free, save
+from topfm.config import Encoder, RunConfig
+from topfm.data.columns import COLUMNS
+from topfm.data.events import COUNTS, Events, Label
+from topfm.data.order import mixed
+from topfm.errors import DivergedError
+from topfm.evaluation.calibration import fit_temperature
+from topfm.model import Model, make_model
+from topfm.runs.data import Dataset, Prepared, prepare
+from topfm.runs.predict import predict
+from topfm.runs.work import Work, open_work
+from topfm.training.loop import Trainer
+
+_WEIGHTS = 0x3E1  # seeds the first weights
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A finished training."""
+
+    output: Path
+    facts: Facts
+    digest: str
+    report: LoadReport | None  # what became of the parent's tensors
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """A checkpoint to start from, and where a stranger finds it."""
+
+    folder: Path
+    address: str | None = None
+    revision: str | None = None
+
+
+def pretrain(
+    dataset: Dataset, output: Path, config: RunConfig, *, overwrite: bool = False,
+    restart: bool = False, progress: Progress | None = None,
+) -> Trained:  # fmt: skip
+    """Train an encoder and its tasks from nothing and write a checkpoint.
+
+    An interrupted training goes on when it is called again; ``restart`` forgets it. Raises
+    :class:`topdata.errors.OutputError` if the output exists, the errors of
+    :func:`topfm.runs.data.prepare`, :class:`topdata.errors.RecipeError` for names and options that
+    do not exist, and those of :class:`topfm.training.loop.Trainer`.
+    """
+    require_free(output, overwrite=overwrite)
+    prepared = prepare(dataset, config.data, labelled=labelled(config), seed=config.training.seed)
+    torch.manual_seed(mixed(config.training.seed, _WEIGHTS))
+    model = make_model(config.encoder, config.tasks, prepared.label)
+    model.normaliser.fit(prepared.train)
+    return _train(model, prepared, config, output, overwrite, restart, progress)
+
+
+def finetune(
+    parent: Parent, dataset: Dataset, output: Path, config: RunConfig, *, overwrite: bool = False,
+    restart: bool = False, progress: Progress | None = None,
+) -> Trained:  # fmt: skip
+    """Train on from a checkpoint: its encoder and normalisation, and heads that still fit.
+
+    A head is kept if it has the same name, options and, where it needs one, label; all others are
+    new, and what is left of the parent's is dropped, by name. ``config.encoder`` is that of the
+    parent. Raises as :func:`pretrain` does, :class:`topfm.errors.CheckpointError` for a parent that
+    cannot be used and :class:`topdata.errors.SchemaError` for data that it does not read.
+    """
+    require_free(output, overwrite=overwrite)
+    stored = read(parent.folder)
+    encoder = Encoder(name=stored.facts.encoder.name, options=dict(stored.facts.encoder.options))
+    config = config.model_copy(update={"encoder": encoder})
+    prepared = prepare(dataset, config.data, labelled=labelled(config), seed=config.training.seed)
+    require_view(stored.facts, prepared.manifest, dataset.folder)
+    torch.manual_seed(mixed(config.training.seed, _WEIGHTS))
+    model = make_model(config.encoder, config.tasks, prepared.label)
+    report = _load(model, stored, prepared.label)
+    address = parent.address or parent.folder.resolve().name
+    ancestors = stored.facts.as_ancestors(address, parent.revision, stored.digest)
+    with _adapted(model, config):
+        return _train(model, prepared, config, output, overwrite, restart, progress,
+                      report, ancestors)  # fmt: skip
+
+
+def labelled(config: RunConfig) -> bool:
+    """Whether some task needs a label."""
+    return any(registry.find(registry.TASKS, name).needs_label for name in config.tasks)
+
+
+def _load(model: Model, stored: Stored, label: Label | None) -> LoadReport:
+    """Load what fits by name; the rest is declared new or dropped."""
+    facts = stored.facts
+    same_label = facts.label is not None and label is not None and (
+        (facts.label.text, tuple(facts.label.classes)) == (label.text, label.classes)
+    )  # fmt: skip
+    kept = [
+        name
+        for name in model.tasks
+        if facts.tasks.get(name) == model.task(name).options()
+        and (same_label or not model.task(name).needs_label)
+    ]
+    return load_into(
+        model,
+        stored.tensors,
+        new=[f"tasks.{name}." for name in model.tasks if name not in kept],
+        dropped=[f"tasks.{name}." for name in facts.tasks if name not in kept],
+        where=stored.folder,
+    )
+
+
+@contextmanager
+def _adapted(model: Model, config: RunConfig) -> Iterator[None]:
+    """Let learn what ``config.finetune`` says; low-rank updates are put into ``encoder`` here."""
+    if config.finetune.freeze:
+        model.encoder.requires_grad_(False)
+    rank = config.finetune.lora
+    if rank is not None:
+        from peft import LoraConfig, get_peft_model
+
+        linear = [n for n, m in model.encoder.named_modules() if isinstance(m, nn.Linear)]
+        adapters = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=linear)
+        model.encoder = get_peft_model(cast(Any, model.encoder), adapters)
+    yield
+
+
+def _train(
+    model: Model, prepared: Prepared, config: RunConfig, output: Path, overwrite: bool,
+    restart: bool, progress: Progress | None, report: LoadReport | None = None,
+    ancestors: list[Ancestor] | None = None,
+) -> Trained:  # fmt: skip
+    identity = _identity(config, prepared, ancestors or [])
+    with open_work(output, restart=restart) as work:
+        trainer = Trainer(
+            model, prepared.train, prepared.validation, config.training, config.finetune,
+            work=work.folder, identity=identity, progress=progress,
+        )  # fmt: skip
+        try:
+            trainer.run()
+        except DivergedError as error:
+            if trainer.place.best_epoch < 0 or trainer.rank:
+                work.forget()
+                raise
+            _finish(model, trainer, prepared, config, ancestors or [], output, overwrite, work)
+            raise DivergedError(
+                f"{error}; the weights of epoch {trainer.place.best_epoch + 1} are in {output}"
+            ) from None
+        facts, digest = _finish(
+            model, trainer, prepared, config, ancestors or [], output, overwrite, work
+        )
+    return Trained(output, facts, digest, report)
+
+
+def _finish(
+    model: Model, trainer: Trainer, prepared: Prepared, config: RunConfig,
+    ancestors: list[Ancestor], output: Path, overwrite: bool, work: Work,
+) -> tuple[Facts, str]:  # fmt: skip
+    """Merge, calibrate and write; the working folder has then served."""
+    if config.finetune.lora is not None:
+        model.encoder = cast(Any, model.encoder).merge_and_unload()
+    model.requires_grad_(True)
+    results = _calibrate(model, prepared.validation)
+    facts = _facts(model, trainer, prepared, config, ancestors, results)
+    digest = ""
+    if trainer.rank == 0:
+        log = "".join(json.dumps(record) + "\n" for record in trainer.place.log)
+        digest = save(
+            output, model.state_dict(), facts, texts={LOG: log.encode()}, overwrite=overwrite
+        )
+        work.forget()
+    trainer.accelerator.wait_for_everyone()
+    return facts, digest
+
+
+def _calibrate(model: Model, validation: Events) -> dict[str, Any]:
+    """Fit the temperature of ``classify`` on validation events."""
+    if "classify" not in model.tasks:
+        return {}
+    head = cast(Any, model.tasks["classify"])
+    head.temperature.fill_(1.0)
+    probabilities = predict(model, validation).probabilities
+    assert probabilities is not None
+    temperature = fit_temperature(
+        probabilities, validation.label.numpy(), validation.weight.numpy()
+    )
+    head.temperature.fill_(temperature)
+    return {"temperature": temperature}
+
+
+def _facts(
+    model: Model, trainer: Trainer, prepared: Prepared, config: RunConfig,
+    ancestors: list[Ancestor], results: dict[str, Any],
+) -> Facts:  # fmt: skip
+    place, manifest = trainer.place, prepared.manifest
+    label = prepared.label
+    best = place.log[place.best_epoch] if place.best_epoch >= 0 else {}
+    return Facts(
+        versions=_versions(),
+        schema_version=manifest.schema_version,
+        dataset_fingerprint=manifest.dataset_fingerprint,
+        view_fingerprint=manifest.view_fingerprint,
+        inputs=inputs_of(manifest.btag_bit),
+        encoder=Part(name=config.encoder.name, options=cast(Any, model.encoder).options()),
+        tasks={name: model.task(name).options() for name in model.tasks},
+        label=None if label is None else LabelFact(text=label.text, classes=list(label.classes)),
+        normalisation=Normalisation(
+            targets=targets(),
+            kinds=list(model.normaliser.kinds),
+            constant=_constant(model),
+            fitted_on=int(model.normaliser.fitted),
+        ),
+        run={
+            "config": config.model_dump(mode="json"),
+            "processes": trainer.ranks,
+            "threads": torch.get_num_threads(),
+            "device": _device(trainer.device),
+            "seconds": round(place.seconds, 1),
+            "parameters": sum(p.numel() for p in model.parameters()),
+        },
+        data=prepared.seen,
+        ancestors=ancestors,
+        epochs=place.epoch,
+        steps=place.epoch * trainer.steps,
+        best_epoch=place.best_epoch + 1 if place.best_epoch >= 0 else None,
+        results={"validation": best.get("validation", {}), **results},
+    )
+
+
+def _constant(model: Model) -> list[str]:
+    """Return the names of inputs that never varied."""
+    n = model.normaliser
+    return [
+        name
+        for name, spread in (
+            *zip(COLUMNS, n.column_spread.tolist(), strict=True),
+            *zip(COUNTS, n.count_spread.tolist(), strict=True),
+        )
+        if not spread
+    ]
+
+
+def _identity(config: RunConfig, prepared: Prepared, ancestors: list[Ancestor]) -> str:
+    """Return a digest of everything that decides what a training gives."""
+    content = json.dumps(
+        [config.model_dump(mode="json"), prepared.seen.model_dump(mode="json"),
+         [ancestor.digest for ancestor in ancestors]],
+        sort_keys=True,
+    )  # fmt: skip
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        "topfm": __version__,
+        **{name: version(name) for name in ("topdata", "torch", "accelerate", "safetensors")},
+    }
+
+
+def _device(device: str) -> str:
+    return torch.cuda.get_device_name(device) if device.startswith("cuda") else device
