@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
-from topdata.errors import TopdataError
+from topdata.errors import TopdataError, one_line
 from topfm import __version__
 from topfm.cli.inputs import inputs
+from topfm.cli.training import finetune, pretrain
+from topfm.errors import StoppedError
 
 app = typer.Typer(
     name="topfm",
@@ -36,6 +38,8 @@ def common(
     """Foundation models for top-quark physics, bound to topdata datasets."""
 
 
+app.command()(pretrain)
+app.command()(finetune)
 app.command()(inputs)
 
 
@@ -43,6 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; the entry point of the console script."""
     try:
         app(args=None if arguments is None else list(arguments))
+    except StoppedError as error:
+        print(f"topfm: {error}", file=sys.stderr)
+        raise SystemExit(130) from None
     except TopdataError as error:
         print(f"topfm: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except OSError as error:  # a disk, a right or a network: the user's to mend, like a bad file
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"topfm: {where}{error.strerror or one_line(error)}", file=sys.stderr)
         raise SystemExit(2) from None

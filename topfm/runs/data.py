@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
@@ -14,15 +13,7 @@ from topfm.checkpoint.facts import DataSeen, data_seen
 from topfm.config import Data
 from topfm.data.events import Events, Label, load_events
 from topfm.data.weights import weighted
-
-
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """A dataset in a local folder, and where a stranger finds it."""
-
-    folder: Path
-    address: str | None = None  # on a hub
-    revision: str | None = None  # its commit
+from topfm.located import Located
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +27,7 @@ class Prepared:
     manifest: Manifest
 
 
-def prepare(dataset: Dataset, config: Data, *, labelled: bool, seed: int) -> Prepared:
+def prepare(dataset: Located, config: Data, *, labelled: bool, seed: int) -> Prepared:
     """Load and weigh the events of a training.
 
     ``config.labels`` limits the training events, and those of validation to as many: who has few

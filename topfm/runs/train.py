@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -28,8 +26,9 @@ from topfm.data.events import COUNTS, Events, Label
 from topfm.data.order import mixed
 from topfm.errors import DivergedError
 from topfm.evaluation.calibration import fit_temperature
+from topfm.located import Located
 from topfm.model import Model, make_model
-from topfm.runs.data import Dataset, Prepared, prepare
+from topfm.runs.data import Prepared, prepare
 from topfm.runs.predict import predict
 from topfm.runs.work import Work, open_work
 from topfm.training.loop import Trainer
@@ -47,17 +46,8 @@ class Trained:
     report: LoadReport | None  # what became of the parent's tensors
 
 
-@dataclass(frozen=True, slots=True)
-class Parent:
-    """A checkpoint to start from, and where a stranger finds it."""
-
-    folder: Path
-    address: str | None = None
-    revision: str | None = None
-
-
 def pretrain(
-    dataset: Dataset, output: Path, config: RunConfig, *, overwrite: bool = False,
+    dataset: Located, output: Path, config: RunConfig, *, overwrite: bool = False,
     restart: bool = False, progress: Progress | None = None,
 ) -> Trained:  # fmt: skip
     """Train an encoder and its tasks from nothing and write a checkpoint.
@@ -76,7 +66,7 @@ def pretrain(
 
 
 def finetune(
-    parent: Parent, dataset: Dataset, output: Path, config: RunConfig, *, overwrite: bool = False,
+    parent: Located, dataset: Located, output: Path, config: RunConfig, *, overwrite: bool = False,
     restart: bool = False, progress: Progress | None = None,
 ) -> Trained:  # fmt: skip
     """Train on from a checkpoint: its encoder and normalisation, and heads that still fit.
@@ -97,9 +87,9 @@ def finetune(
     report = _load(model, stored, prepared.label)
     address = parent.address or parent.folder.resolve().name
     ancestors = stored.facts.as_ancestors(address, parent.revision, stored.digest)
-    with _adapted(model, config):
-        return _train(model, prepared, config, output, overwrite, restart, progress,
-                      report, ancestors)  # fmt: skip
+    _adapt(model, config)
+    return _train(model, prepared, config, output, overwrite, restart, progress,
+                  report, ancestors)  # fmt: skip
 
 
 def labelled(config: RunConfig) -> bool:
@@ -128,9 +118,8 @@ def _load(model: Model, stored: Stored, label: Label | None) -> LoadReport:
     )
 
 
-@contextmanager
-def _adapted(model: Model, config: RunConfig) -> Iterator[None]:
-    """Let learn what ``config.finetune`` says; low-rank updates are put into ``encoder`` here."""
+def _adapt(model: Model, config: RunConfig) -> None:
+    """Let learn what ``config.finetune`` says; low-rank updates are put into ``encoder``."""
     if config.finetune.freeze:
         model.encoder.requires_grad_(False)
     rank = config.finetune.lora
@@ -140,7 +129,6 @@ def _adapted(model: Model, config: RunConfig) -> Iterator[None]:
         linear = [n for n, m in model.encoder.named_modules() if isinstance(m, nn.Linear)]
         adapters = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=linear)
         model.encoder = get_peft_model(cast(Any, model.encoder), adapters)
-    yield
 
 
 def _train(

@@ -1,0 +1,1 @@
+"""Hubs, as topfm uses them: addresses become verified local folders."""
