@@ -7,15 +7,13 @@ no second sort: all replicas are rows of one array of weights.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from topfm.evaluation.metrics import Array
+from topfm.evaluation.metrics import Array, Statistic
 
 REPLICAS = 300  # an error is then known to 4%
-Statistic = Callable[[Array], Array]  # weights [..., n] -> [..., result]
 
 _BLOCK = 1 << 22  # numbers in one array of weights: 32 MB
 
@@ -75,6 +73,4 @@ def difference(
     seed: int = 0,
 ) -> Measured:
     """Return first - second on the same events; what moves both cancels in the error."""
-    return measure(
-        lambda w: first(w) - second(w), weights, n_replicas=n_replicas, seed=seed
-    )
+    return measure(lambda w: first(w) - second(w), weights, n_replicas=n_replicas, seed=seed)
