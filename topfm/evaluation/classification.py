@@ -39,6 +39,7 @@ def classification(
     if groups is None:
         groups, group_names = labels, classes
     c, g = len(classes), len(group_names)
+    backgrounds = ("rest", *group_names)
 
     per_class = m.one_vs_rest(probabilities, labels)
     scalars = m.joined([m.log_loss(probabilities, labels), m.accuracy(probabilities, labels)])
@@ -60,8 +61,9 @@ def classification(
         log_loss=found[1],
         accuracy=found[2],
         auc=dict(zip(classes, found[3 : 3 + c], strict=True)),
+        backgrounds=backgrounds,
         background_efficiency={
-            f"{efficiency}": _named(table, classes, group_names)
+            f"{efficiency}": _named(table, classes, backgrounds)
             for efficiency, table in zip(EFFICIENCIES, cells, strict=True)
         },
         confusion=m.confusion(probabilities, labels)(weights).tolist(),
@@ -69,15 +71,11 @@ def classification(
 
 
 def _named(
-    table: Array, classes: Sequence[str], group_names: Sequence[str]
+    table: Array, classes: Sequence[str], backgrounds: Sequence[str]
 ) -> dict[str, dict[str, Value]]:
-    """Name the cells [C, 1 + G] that have a value; a class is no background of itself."""
+    """Name the cells [C, 1 + G]; a class has no value as a background of itself."""
     return {
-        name: {
-            background: cell
-            for background, cell in zip(("rest", *group_names), row, strict=True)
-            if cell.value is not None
-        }
+        name: dict(zip(backgrounds, row, strict=True))
         for name, row in zip(classes, table, strict=True)
     }
 

@@ -29,7 +29,8 @@ class Metrics(Plain):
     auc: dict[str, Value]  # class against the rest
     log_loss: Value
     accuracy: Value
-    # signal efficiency > signal class > background ("rest", or its name) > its efficiency
+    backgrounds: tuple[str, ...]  # "rest", then classes or processes
+    # signal efficiency > signal class > background > its efficiency
     background_efficiency: dict[str, dict[str, dict[str, Value]]]
     confusion: tuple[tuple[Number, ...], ...]  # true class in rows: sums of weights
 

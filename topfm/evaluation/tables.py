@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
 
+_OVERALL = (("macro AUC", "macro_auc"), ("accuracy", "accuracy"), ("log-loss", "log_loss"))
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A title, heads of columns, and rows of text."""
@@ -55,7 +58,7 @@ def tables(report: Report) -> Iterator[Table]:
     """Return the report as tables, section by section."""
     if report.metrics:
         yield _classes(report.data, report.metrics)
-        yield from (_efficiencies(m) for m in report.metrics if m.background_efficiency)
+        yield from (_efficiencies(report.data, m) for m in report.metrics)
         yield _confusion(report.data, report.metrics[0])
     if report.calibration:
         yield _calibration(report.calibration)
@@ -71,34 +74,30 @@ def markdown(report: Report) -> str:
 
 def _classes(data: Data, metrics: Sequence[Metrics]) -> Table:
     rows = [
-        (name, f"{data.events.get(name, 0)}", *(str(m.auc[name]) for m in metrics))
+        (f"AUC, {name}", f"{data.events.get(name, 0)}", *(str(m.auc[name]) for m in metrics))
         for name in data.classes
     ]
     total = f"{sum(data.events.values())}"
-    for name, field in (("macro", "macro_auc"), ("accuracy",) * 2, ("log-loss", "log_loss")):
+    for name, field in _OVERALL:
         rows.append((name, total, *(str(getattr(m, field)) for m in metrics)))
-    head = ("class", "events", *(f"AUC, {m.weights} weights" for m in metrics))
+    head = ("", "events", *(f"{m.weights} weights" for m in metrics))
     return Table(f"{data.label}, {data.name}, {data.split}", head, tuple(rows))
 
 
-def _efficiencies(metrics: Metrics) -> Table:
-    found = metrics.background_efficiency
-    backgrounds = list(dict.fromkeys(
-        name for classes in found.values() for row in classes.values() for name in row
-    ))  # fmt: skip
+def _efficiencies(data: Data, metrics: Metrics) -> Table:
     rows = [
-        (name, efficiency, *(str(row.get(b, Value(value=None))) for b in backgrounds))
-        for efficiency, classes in found.items()
-        for name, row in classes.items()
+        (name, efficiency, *(str(found[name][background]) for background in metrics.backgrounds))
+        for efficiency, found in sorted(metrics.background_efficiency.items(), reverse=True)
+        for name in data.classes
     ]
-    head = ("signal", "efficiency", *backgrounds)
+    head = ("signal", "efficiency", *metrics.backgrounds)
     return Table(f"Background efficiency, {metrics.weights} weights", head, tuple(rows))
 
 
 def _confusion(data: Data, metrics: Metrics) -> Table:
     rows = tuple(
         (name, *("–" if cell is None else f"{cell:.5g}" for cell in row))
-        for name, row in zip(data.classes, metrics.confusion, strict=False)
+        for name, row in zip(data.classes, metrics.confusion, strict=True)
     )
     title = f"Confusion, {metrics.weights} weights: true class in rows, predicted in columns"
     return Table(title, ("", *data.classes), rows)

@@ -63,7 +63,8 @@ def test_figures_are_those_of_the_metrics(toy, report):
     assert unit.accuracy.value == pytest.approx(m.accuracy(p, toy.labels)(toy.ones), rel=1e-5)
     cuts = m.background_efficiencies(p, toy.labels, toy.labels, 6, 0.3)(toy.ones)
     found = unit.background_efficiency["0.3"]["1"]
-    assert list(found) == ["rest", "0", "2", "3", "4"]
+    assert list(found) == ["rest", *CLASSES]
+    assert found["1"].value is None
     assert found["4"].value == pytest.approx(cuts[1, 1 + 4], rel=1e-5)
     assert found["4"].error > 0
     assert sum(map(sum, unit.confusion)) == len(toy.labels)
@@ -78,7 +79,9 @@ def test_figures_are_those_of_the_metrics(toy, report):
 def test_an_absent_class_is_named_and_null(report):
     assert report.data.absent == ("a|b",)
     assert report.metrics[0].auc["a|b"] == Value(value=None)
-    assert report.metrics[0].background_efficiency["0.7"]["a|b"] == {}
+    assert {v.value for v in report.metrics[0].background_efficiency["0.7"]["a|b"].values()} == {
+        None
+    }
     assert report.metrics[0].macro_auc.value is not None
 
 
@@ -107,6 +110,7 @@ def test_json_goes_there_and_back(report):
     assert json.loads(text)["reconstruction"][0]["errors"][0]["mae"] is None
     assert Report.model_validate_json(text) == report
     assert Report.model_validate_json(text).to_json() == text
+    assert markdown(Report.model_validate_json(text)) == markdown(report)
 
 
 def test_tables(report):
@@ -116,8 +120,8 @@ def test_tables(report):
     assert len(found) == 1 + 2 + 1 + 1 + 1 + 1
     assert all(len(row) == len(table.head) for table in found for row in table.rows)
     text = markdown(report)
-    assert f"| macro | 3000 | {report.metrics[0].macro_auc} |" in text
-    assert "| a\\|b | 0 | – | – |" in text
+    assert f"| macro AUC | 3000 | {report.metrics[0].macro_auc} |" in text
+    assert "| AUC, a\\|b | 0 | – | – |" in text
     console = Console(width=200, record=True, file=StringIO())
     for table in found:
         console.print(table.rich())
