@@ -66,7 +66,7 @@ def boosted_trees(
     seed: int = 0,
     threads: int = 1,
 ) -> Array:
-    """Train trees until validation no longer improves; return probabilities of test, float64 [n, C].
+    """Train trees until validation no longer improves; return probabilities of test, [n, C].
 
     ``weights`` are those of train and validation, [n]; by default each class has the same sum. A
     seed and a number of threads give the same probabilities every time.

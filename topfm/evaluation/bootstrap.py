@@ -7,15 +7,13 @@ no second sort: all replicas are rows of one array of weights.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from topfm.evaluation.metrics import Array
+from topfm.evaluation.metrics import Array, Statistic
 
 REPLICAS = 300  # an error is then known to 4%
-Statistic = Callable[[Array], Array]  # weights [..., n] -> [..., result]
 
 _BLOCK = 1 << 22  # numbers in one array of weights: 32 MB
 

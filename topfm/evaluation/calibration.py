@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from topdata.errors import InputError
-from topfm.evaluation.metrics import Array, log_loss, sums
+from topfm.evaluation.metrics import Array, Statistic, Tally, log_loss
 
 BINS = 15
 LIMITS = (0.05, 20.0)  # of a temperature
@@ -17,9 +17,10 @@ def scaled(probabilities: Array, temperature: float) -> Array:
     """Return probabilities [n, C] at another temperature: softmax of logits / T.
 
     Logits are logarithms of probabilities up to a constant, so none are needed. A probability of 0
-    stays as good as 0.
+    counts as the smallest of its number type.
     """
-    logits = np.log(np.maximum(probabilities.astype(float), np.finfo(float).tiny)) / temperature
+    least = np.finfo(probabilities.dtype).tiny
+    logits = np.log(np.maximum(probabilities, least).astype(float)) / temperature
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
@@ -36,7 +37,7 @@ def fit_temperature(probabilities: Array, labels: Array, weights: Array) -> floa
         raise InputError("calibration: the weights of the validation events do not sum above 0")
 
     def loss(log_temperature: float) -> float:
-        return float(log_loss(scaled(probabilities, np.exp(log_temperature)), labels, weights))
+        return float(log_loss(scaled(probabilities, np.exp(log_temperature)), labels)(weights))
 
     found = minimize_scalar(
         loss, bounds=tuple(np.log(LIMITS)), method="bounded", options={"xatol": 1e-5}
@@ -56,9 +57,9 @@ class Reliability:
 
 def reliability(predicted: Array, outcome: Array, weights: Array, bins: int = BINS) -> Reliability:
     """Compare predicted probabilities [n] with outcomes (bool [n]) of events with weights [n]."""
-    codes = _bins(predicted, bins)
+    tally = Tally.by(_bins(predicted, bins), bins)
     total, squares, sum_predicted, sum_observed = (
-        sums(w, codes, bins) for w in (weights, weights**2, weights * predicted, weights * outcome)
+        tally(w) for w in (weights, weights**2, weights * predicted, weights * outcome)
     )
     filled = total > 0
     safe = np.where(filled, total, 1.0)
@@ -67,16 +68,18 @@ def reliability(predicted: Array, outcome: Array, weights: Array, bins: int = BI
     return Reliability(mean, share, np.sqrt(variance), total / weights.sum())
 
 
-def expected_calibration_error(
-    probabilities: Array, labels: Array, weights: Array, bins: int = BINS
-) -> Array:
-    """Return the mean of |share correct - confidence| over bins of the top probability, [...]."""
+def expected_calibration_error(probabilities: Array, labels: Array, bins: int = BINS) -> Statistic:
+    """Return the mean of |share correct - confidence| over bins of the top probability."""
     confidence = probabilities.max(axis=1)
-    correct = probabilities.argmax(axis=1) == labels
-    gaps = sums(weights * (correct - confidence), _bins(confidence, bins), bins)
-    total = weights.sum(axis=-1)
-    positive = np.where(total > 0, total, np.nan)
-    return np.asarray(np.abs(gaps).sum(axis=-1) / positive)
+    gap = (probabilities.argmax(axis=1) == labels) - confidence
+    tally = Tally.by(_bins(confidence, bins), bins)
+
+    def statistic(weights: Array) -> Array:
+        total = weights.sum(axis=-1)
+        positive = np.where(total > 0, total, np.nan)
+        return np.asarray(np.abs(tally(weights * gap)).sum(axis=-1) / positive)
+
+    return statistic
 
 
 def _bins(predicted: Array, bins: int) -> Array:

@@ -12,29 +12,34 @@ import numpy as np
 
 from topdata.errors import InputError
 from topfm.evaluation.bootstrap import REPLICAS, Measured, measure
-from topfm.evaluation.metrics import Array, auc, sums
+from topfm.evaluation.metrics import Array, Statistic, Tally, auc, joined
 
 
 def entropy(probabilities: Array) -> Array:
     """Return H = -sum p log2 p of probabilities [n, C] in bits, [n]: from 0 to log2 C."""
     p = probabilities.astype(float)
     logs = np.log2(np.where(p > 0, p, 1.0))
-    return np.clip(-(p * logs).sum(axis=1), 0.0, np.log2(p.shape[1]))
+    return np.asarray(np.clip(-(p * logs).sum(axis=1), 0.0, np.log2(p.shape[1])))
 
 
-def ks_distance(score: Array, signal: Array, weights: Array) -> Array:
-    """Return the largest distance of the cumulative distributions of two samples, [...].
+def ks_distance(score: Array, signal: Array) -> Statistic:
+    """Return the largest distance of the cumulative distributions of signal and rest.
 
-    ``signal`` (bool [n]) tells them apart; shapes only, each is scaled to one. NaN where the
-    weights [..., n] of one do not sum above 0.
+    ``signal`` is bool [n]. Shapes only, each side is scaled to one; NaN where the weights of one
+    do not sum above 0.
     """
-    codes = np.unique(score, return_inverse=True)[1]
-    steps = []
-    for side in (signal, ~signal):
-        step = sums(weights * side, codes)
-        total = step.sum(axis=-1, keepdims=True)
-        steps.append(step / np.where(total > 0, total, np.nan))
-    return np.asarray(np.abs(np.cumsum(steps[0] - steps[1], axis=-1)).max(axis=-1))
+    tally = Tally.of(score)
+
+    def share(weights: Array) -> Array:
+        steps = tally(weights)
+        total = steps.sum(axis=-1, keepdims=True)
+        return np.asarray(steps / np.where(total > 0, total, np.nan))
+
+    def statistic(weights: Array) -> Array:
+        steps = share(weights * signal) - share(weights * ~signal)
+        return np.asarray(np.abs(np.cumsum(steps, axis=-1)).max(axis=-1))
+
+    return statistic
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +85,8 @@ def search(
         for name in ("entropy", "met", "weight")
     )
 
-    def statistic(w: Array) -> Array:
-        aucs = auc(h, is_signal, w), auc(met, is_signal, w)
-        distances = ks_distance(h, is_signal, w), ks_distance(met, is_signal, w)
-        return np.stack([*aucs, aucs[0] - aucs[1], *distances], axis=-1)
-
+    aucs = auc(h, is_signal), auc(met, is_signal)
+    distances = ks_distance(h, is_signal), ks_distance(met, is_signal)
+    statistic = joined([*aucs, lambda w: aucs[0](w) - aucs[1](w), *distances])
     found = measure(statistic, weights, n_replicas=n_replicas, seed=seed)
     return Search(*(Measured(found.value[i], found.error[i]) for i in range(5)))

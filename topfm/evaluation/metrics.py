@@ -1,8 +1,9 @@
 """How well probabilities tell classes apart: AUC, background efficiency, log-loss, confusion.
 
-Every function takes ``weights`` float [..., n]: ones for "unweighted", pb for "weighted by pb", or
-a row for each of many re-weightings of the same events (:mod:`topfm.evaluation.bootstrap`), and
-returns [..., result]; scores are sorted once for all rows.
+A figure is a *statistic*: a function of the weights of the events. ``auc(score, signal)`` sorts the
+scores and returns one; given weights [..., n] it returns [..., result]. Ones give the unweighted
+figure, pb the one weighted by pb, and a row for each of many re-weightings gives its error
+(:mod:`topfm.evaluation.bootstrap`) for one sort.
 
 Weights may be signed. Sums are then differences of sums, as in a histogram: an AUC or an efficiency
 can leave [0, 1], and where the sum of a class is not positive there is no result, NaN. NaN is also
@@ -11,7 +12,8 @@ the result for a class without events. No weight is ever clipped or made positiv
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from numpy.typing import NDArray
 from topdata.errors import InputError
 
 Array = NDArray[Any]
+Statistic = Callable[[Array], Array]  # weights [..., n] -> [..., result]
 
 _UNITY = 1e-3  # how far probabilities of half precision may be from a sum of 1
 
@@ -46,34 +49,74 @@ def absent(labels: Array, classes: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name, there in zip(classes, found, strict=True) if not there)
 
 
-def auc(score: Array, signal: Array, weights: Array) -> Array:
-    """Return the area under the ROC curve, [...]; a higher ``score`` [n] is more like signal.
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Sums weights by code, [..., n] -> [..., n_codes]; the events are sorted once."""
+
+    codes: Array  # int [n]
+    order: Array
+    starts: Array  # of each code that there is, in the order
+    found: Array  # the codes that there are
+    n_codes: int
+
+    @classmethod
+    def of(cls, values: Array) -> Tally:
+        """Return the tally of the distinct values [n], in rising order."""
+        codes = np.unique(values, return_inverse=True)[1]
+        return cls.by(codes, int(codes.max(initial=-1)) + 1)
+
+    @classmethod
+    def by(cls, codes: Array, n_codes: int) -> Tally:
+        """Return the tally of codes, int [n]."""
+        order = np.argsort(codes, kind="stable")
+        found, starts = np.unique(codes[order], return_index=True)
+        return cls(codes, order, starts, found, n_codes)
+
+    def __call__(self, weights: Array) -> Array:
+        """Return the sum of weights of each code."""
+        out = np.zeros((*weights.shape[:-1], self.n_codes))
+        if len(self.found):
+            out[..., self.found] = np.add.reduceat(weights[..., self.order], self.starts, axis=-1)
+        return out
+
+
+def joined(statistics: Sequence[Statistic]) -> Statistic:
+    """Return several statistics of a number each as one of a vector, [..., k]."""
+    return lambda weights: np.stack([of(weights) for of in statistics], axis=-1)
+
+
+def auc(score: Array, signal: Array) -> Statistic:
+    """Return the area under the ROC curve; a higher ``score`` [n] is more like signal (bool [n]).
 
     It is the weighted share of (signal, background) pairs in which signal has the higher score, a
-    tie counting half (Mann-Whitney). ``signal`` is bool [n].
+    tie counting half (Mann-Whitney).
     """
-    codes = np.unique(score, return_inverse=True)[1]
-    of_signal = sums(weights * signal, codes)
-    of_background = sums(weights * ~signal, codes)
-    below = np.cumsum(of_background, axis=-1) - of_background / 2
-    pairs = of_signal.sum(axis=-1), of_background.sum(axis=-1)
-    return _ratio((of_signal * below).sum(axis=-1), pairs[0] * pairs[1], *pairs)
+    tally = Tally.of(score)
+
+    def statistic(weights: Array) -> Array:
+        of_signal, of_background = tally(weights * signal), tally(weights * ~signal)
+        below = np.cumsum(of_background, axis=-1) - of_background / 2
+        sums = of_signal.sum(axis=-1), of_background.sum(axis=-1)
+        return _ratio((of_signal * below).sum(axis=-1), sums[0] * sums[1], *sums)
+
+    return statistic
 
 
-def one_vs_rest(probabilities: Array, labels: Array, weights: Array) -> Array:
+def one_vs_rest(probabilities: Array, labels: Array) -> Statistic:
     """Return the AUC of each class against all others by its probability, [..., C]."""
-    return np.stack([auc(p, labels == c, weights) for c, p in enumerate(probabilities.T)], axis=-1)
+    return joined([auc(p, labels == c) for c, p in enumerate(probabilities.T)])
 
 
 def macro(per_class: Array) -> Array:
     """Return the plain mean over the classes [..., C] that have a result; NaN where none has."""
     there = np.isfinite(per_class)
-    return _ratio(np.where(there, per_class, 0.0).sum(axis=-1), there.sum(axis=-1).astype(float))
+    return _ratio(np.where(there, per_class, 0.0).sum(axis=-1), there.sum(axis=-1))
 
 
-def macro_auc(probabilities: Array, labels: Array, weights: Array) -> Array:
-    """Return the plain mean of :func:`one_vs_rest`, [...]."""
-    return macro(one_vs_rest(probabilities, labels, weights))
+def macro_auc(probabilities: Array, labels: Array) -> Statistic:
+    """Return the plain mean of :func:`one_vs_rest`."""
+    per_class = one_vs_rest(probabilities, labels)
+    return lambda weights: macro(per_class(weights))
 
 
 def roc(score: Array, signal: Array, weights: Array) -> tuple[Array, Array]:
@@ -81,8 +124,8 @@ def roc(score: Array, signal: Array, weights: Array) -> tuple[Array, Array]:
 
     For one row of weights; NaN for a side whose sum of weights is not positive.
     """
-    codes = np.unique(-score, return_inverse=True)[1]
-    sides = (sums(weights * side, codes) for side in (~signal, signal))
+    tally = Tally.of(-score)
+    sides = (tally(weights * side) for side in (~signal, signal))
     background, of_signal = (
         _ratio(np.concatenate([[0.0], np.cumsum(side)]), side.sum()) for side in sides
     )
@@ -90,36 +133,35 @@ def roc(score: Array, signal: Array, weights: Array) -> tuple[Array, Array]:
 
 
 def background_efficiency(
-    score: Array, signal: Array, backgrounds: Array, weights: Array, efficiency: float
-) -> Array:
-    """Return the share of each background that a cut on ``score`` leaves, [..., G].
+    score: Array, signal: Array, backgrounds: Array, efficiency: float
+) -> Statistic:
+    """Return the share of each background (bool [n, G]) that a cut on ``score`` leaves, [..., G].
 
     The cut keeps ``efficiency`` of the signal; of events that tie at the cut it keeps the share
     that gives exactly this (the ROC curve between its points). With signed weights it is the
-    tightest cut that reaches it. ``backgrounds`` is bool [n, G].
+    tightest cut that reaches it.
     """
-    codes = np.unique(-score, return_inverse=True)[1]
-    steps = sums(weights * signal, codes)
-    reached = np.cumsum(steps, axis=-1)
-    total = reached[..., -1:]
-    last = np.argmax(reached >= efficiency * total, axis=-1)[..., None]
-    step = np.take_along_axis(steps, last, axis=-1)
-    excess = np.take_along_axis(reached, last, axis=-1) - efficiency * total
-    share = 1 - _ratio(excess, step)
-    kept = weights * np.where(codes < last, 1.0, np.where(codes == last, share, 0.0))
+    tally = Tally.of(-score)
     mask = backgrounds.astype(float)
-    below = weights @ mask
-    return _ratio(kept @ mask, below, below, np.broadcast_to(total, below.shape))
+
+    def statistic(weights: Array) -> Array:
+        steps = tally(weights * signal)
+        reached = np.cumsum(steps, axis=-1)
+        total = reached[..., -1:]
+        last = np.argmax(reached >= efficiency * total, axis=-1)[..., None]
+        excess = np.take_along_axis(reached, last, axis=-1) - efficiency * total
+        share = 1 - _ratio(excess, np.take_along_axis(steps, last, axis=-1))
+        tied = np.where(tally.codes == last, share, 0.0)
+        kept = weights * np.where(tally.codes < last, 1.0, tied)
+        whole = weights @ mask
+        return _ratio(kept @ mask, whole, whole, np.broadcast_to(total, whole.shape))
+
+    return statistic
 
 
 def background_efficiencies(
-    probabilities: Array,
-    labels: Array,
-    groups: Array,
-    n_groups: int,
-    weights: Array,
-    efficiency: float,
-) -> Array:
+    probabilities: Array, labels: Array, groups: Array, n_groups: int, efficiency: float
+) -> Statistic:
     """Return :func:`background_efficiency` of each class by its probability, [..., C, 1 + G].
 
     First against all other classes together, then against the part of each group (int [n]: the
@@ -127,48 +169,43 @@ def background_efficiencies(
     """
     member = groups[:, None] == np.arange(n_groups)
     every = np.concatenate([np.ones((len(labels), 1), np.bool_), member], axis=1)
-    of_class = [
-        background_efficiency(p, labels == c, every & (labels != c)[:, None], weights, efficiency)
+    cuts = [
+        background_efficiency(p, labels == c, every & (labels != c)[:, None], efficiency)
         for c, p in enumerate(probabilities.T)
     ]
-    return np.stack(of_class, axis=-2)
+    return lambda weights: np.stack([cut(weights) for cut in cuts], axis=-2)
 
 
-def log_loss(probabilities: Array, labels: Array, weights: Array) -> Array:
-    """Return the weighted mean of -ln p of the true class, [...].
+def log_loss(probabilities: Array, labels: Array) -> Statistic:
+    """Return the weighted mean of -ln p of the true class.
 
     A probability of 0 counts as the smallest step of its number type, as in scikit-learn.
     """
     p = probabilities[np.arange(len(labels)), labels]
-    return mean(-np.log(np.maximum(p, np.finfo(p.dtype).eps)), weights)
+    return mean(-np.log(np.maximum(p, np.finfo(p.dtype).eps)))
 
 
-def accuracy(probabilities: Array, labels: Array, weights: Array) -> Array:
-    """Return the weighted share of events whose most probable class is the true one, [...]."""
-    return mean(probabilities.argmax(axis=1) == labels, weights)
+def accuracy(probabilities: Array, labels: Array) -> Statistic:
+    """Return the weighted share of events whose most probable class is the true one."""
+    return mean(probabilities.argmax(axis=1) == labels)
 
 
-def confusion(probabilities: Array, labels: Array, weights: Array) -> Array:
+def confusion(probabilities: Array, labels: Array) -> Statistic:
     """Return sums of weights [..., C, C]: true class in rows, most probable class in columns."""
     c = probabilities.shape[1]
-    cells = sums(weights, labels * c + probabilities.argmax(axis=1), c * c)
-    return cells.reshape(*cells.shape[:-1], c, c)
+    tally = Tally.by(labels * c + probabilities.argmax(axis=1), c * c)
+    return lambda weights: tally(weights).reshape(*weights.shape[:-1], c, c)
 
 
-def mean(values: Array, weights: Array) -> Array:
-    """Return the weighted mean of values [n], [...]."""
-    total = weights.sum(axis=-1)
-    return _ratio(weights @ values.astype(float), total, total)
+def mean(values: Array) -> Statistic:
+    """Return the weighted mean of values [n]."""
+    values = values.astype(float)
 
+    def statistic(weights: Array) -> Array:
+        total = weights.sum(axis=-1)
+        return _ratio(weights @ values, total, total)
 
-def sums(weights: Array, codes: Array, n_codes: int | None = None) -> Array:
-    """Return the sum of weights [..., n] of each code (int [n]), [..., n_codes]."""
-    order = np.argsort(codes, kind="stable")
-    found, starts = np.unique(codes[order], return_index=True)
-    out = np.zeros((*weights.shape[:-1], n_codes or len(found)))
-    if len(found):
-        out[..., found] = np.add.reduceat(weights[..., order], starts, axis=-1)
-    return out
+    return statistic
 
 
 def _ratio(above: Array, below: Array, *positive: Array) -> Array:

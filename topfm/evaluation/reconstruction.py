@@ -9,6 +9,7 @@ import numpy as np
 
 from topdata.schema import slots
 from topfm.evaluation.metrics import Array
+from topfm.evaluation.values import Number, Plain, Value
 
 _PHI = slots.FEATURE_NAMES.index("phi")
 _PT = slots.FEATURE_NAMES.index("pt")
@@ -35,19 +36,17 @@ WS: Mapping[str, Ranked] = {f"W {k + 1}": Ranked(tuple(range(4)), k) for k in ra
 TOPS: Mapping[str, Ranked] = {f"top {k + 1}": Ranked(tuple(range(4)), k) for k in range(2)}
 
 
-@dataclass(frozen=True, slots=True)
-class VariableError:
-    """Errors of one variable of one object; NaN where no entry was hidden."""
+class VariableError(Plain):
+    """Errors of one variable of one object; null where no entry was hidden."""
 
     object: str
     variable: str
     unit: str
     entries: int
-    mae: float
-    rmse: float
-    rmse_error: float  # statistical
-    mean_mae: float  # of predicting the mean of training
-    mean_rmse: float
+    mae: Number
+    rmse: Value  # its error is statistical
+    mean_mae: Number  # of predicting the mean of training
+    mean_rmse: Number
 
 
 def object_means(
@@ -79,15 +78,27 @@ def reconstruction_errors(
     entries that were hidden, ``there`` bool [n, S] the slots that hold an object. Ranks are in true
     pT. Differences in phi are wrapped to [-pi, pi].
     """
-    rows_of_table = []
+    table = []
     for name, ranked in objects.items():
         at = _located(true, there, ranked)
         errors, baseline = (_difference(p, true[at]) for p in (predicted[at], means[name]))
         for v, (variable, unit) in enumerate(slots.FEATURES):
             kept = hidden[at][:, v]
-            row = _row(errors[kept, v], baseline[kept, v])
-            rows_of_table.append(VariableError(name, variable, unit, int(kept.sum()), *row))
-    return rows_of_table
+            mae, rmse = _mae_rmse(errors[kept, v])
+            mean_mae, mean_rmse = _mae_rmse(baseline[kept, v])
+            table.append(
+                VariableError(
+                    object=name,
+                    variable=variable,
+                    unit=unit,
+                    entries=int(kept.sum()),
+                    mae=mae,
+                    rmse=rmse,
+                    mean_mae=mean_mae,
+                    mean_rmse=mean_rmse.value,
+                )
+            )
+    return table
 
 
 def type_accuracy(predicted: Array, true: Array, hidden: Array) -> tuple[float, float]:
@@ -118,13 +129,11 @@ def _difference(predicted: Array, true: Array) -> Array:
     return difference
 
 
-def _row(errors: Array, baseline: Array) -> tuple[float, float, float, float, float]:
-    """Return MAE, RMSE and its error, then MAE and RMSE of the baseline."""
+def _mae_rmse(errors: Array) -> tuple[float | None, Value]:
+    """Return the mean absolute error, and the root mean square with its statistical error."""
     if not len(errors):
-        nan = float("nan")
-        return nan, nan, nan, nan, nan
+        return None, Value(value=None)
     squares = errors**2
     rmse = float(np.sqrt(squares.mean()))
     error = float(squares.std() / np.sqrt(len(squares)) / (2 * rmse)) if rmse else 0.0
-    mean_rmse = float(np.sqrt((baseline**2).mean()))
-    return float(np.abs(errors).mean()), rmse, error, float(np.abs(baseline).mean()), mean_rmse
+    return float(np.abs(errors).mean()), Value(value=rmse, error=error)
