@@ -61,13 +61,19 @@ class Masked(nn.Module):
 
     def ask(self, batch: EventBatch, draw: Draw) -> Question:
         """Hide at random from a batch, and append the slots of true Ws and tops."""
+        return self.question(batch, *self.masks(batch, draw, self.objectwise))
+
+    def masks(
+        self, batch: EventBatch, draw: Draw, objectwise: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Draw what to hide: variables (bool [B, N, V]), types and whole slots (bool [B, N])."""
         device = batch.type.device
-        whole_event = draw.uniform(1).to(device) < self.objectwise
+        whole_event = draw.uniform(1).to(device) < objectwise
         whole = (draw.uniform(_OBJECTS).to(device) < self.fraction) & whole_event
         single = (draw.uniform(_OBJECTS, len(VARIABLES) + 1).to(device) < self.fraction) & (
             ~whole_event & batch.there
         ).unsqueeze(-1)
-        return self.question(batch, single[..., :-1], single[..., -1], whole)
+        return single[..., :-1], single[..., -1], whole
 
     def question(self, batch: EventBatch, values: Tensor, types: Tensor, whole: Tensor) -> Question:
         """Hide variables (bool [B, N, V]), types and whole slots (bool [B, N]) from a batch."""
