@@ -123,8 +123,9 @@ def test_another_working_point(facts, demo_dataset):
         require_view(facts, other, "data")
 
 
-def test_every_field_that_differs_is_named(facts, demo_dataset):
-    view = inputs_of(0).view
+def test_every_field_that_differs_is_named(stored, demo_dataset):
+    facts = stored.facts  # from the file, where keys are sorted
+    view = facts.inputs.view
     features = [list(row) for row in view["features"]]
     features[0][1] = "MeV"
     groups = [list(row) for row in view["groups"]]
