@@ -8,7 +8,7 @@ from pathlib import Path
 
 from topdata.errors import OutputError, one_line
 from topdata.whole import new_folder
-from topfm.checkpoint.facts import Facts
+from topfm.checkpoint.facts import Facts, config_text
 from topfm.checkpoint.format import CONFIG, SUMS, entries, file_digest, require_texts, write_sums
 from topfm.checkpoint.verify import verify
 from topfm.errors import CheckpointError
@@ -23,12 +23,14 @@ def amend(
     for facts that the weights were not made for, and for names of other kinds;
     :class:`OutputError` if it cannot be written, or is changed by somebody else meanwhile.
     """
-    texts = texts or {}
+    texts, folder = texts or {}, folder.resolve()  # a link is followed, not replaced
     require_texts(texts, folder)
     before = verify(folder)
     facts = facts or before.facts
     if facts.binding() != before.facts.binding():
         raise CheckpointError(f"{folder}: its weights were made for other facts: save it anew")
+
+    config = config_text(facts, folder / CONFIG)
 
     def require_same() -> None:
         if file_digest(folder / SUMS) != before.digest:
@@ -38,7 +40,7 @@ def amend(
         with new_folder(folder, require_same) as beside:
             for name in entries(folder):
                 shutil.copyfile(folder / name, beside / name)
-            (beside / CONFIG).write_text(facts.to_json(), encoding="utf-8", newline="\n")
+            (beside / CONFIG).write_text(config, encoding="utf-8", newline="\n")
             for name, content in texts.items():
                 (beside / name).write_bytes(content)
             return write_sums(beside)

@@ -191,6 +191,20 @@ class Facts(_Part):
         return json.dumps(content, sort_keys=True, indent=1, allow_nan=False) + "\n"
 
 
+def config_text(facts: Facts, where: Path) -> str:
+    """Return the text of ``config.json``, once it is known that it can be read again.
+
+    Raises :class:`CheckpointError` for facts that were changed into what a checkpoint cannot hold,
+    such as a result that is not a number: there ``None`` stands for what is not defined.
+    """
+    try:
+        text = facts.to_json()
+    except ValueError as error:
+        raise CheckpointError(f"{where}: facts that are no JSON ({one_line(error)})") from error
+    parse_facts(text, where)
+    return text
+
+
 def parse_facts(text: str, where: Path) -> Facts:
     """Read the text of ``config.json``.
 

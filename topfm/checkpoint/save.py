@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from topdata.errors import OutputError, one_line
 from topdata.whole import new_folder
-from topfm.checkpoint.facts import Facts
+from topfm.checkpoint.facts import Facts, config_text
 from topfm.checkpoint.format import (
     CONFIG,
     METADATA,
@@ -44,10 +44,11 @@ def save(
     """
     texts = texts or {}
     require_texts(texts, output)
+    config = config_text(facts, output / CONFIG)
     plain = _plain(tensors, output)
     try:
         with new_folder(output, partial(require_free, output, overwrite=overwrite)) as folder:
-            (folder / CONFIG).write_text(facts.to_json(), encoding="utf-8", newline="\n")
+            (folder / CONFIG).write_text(config, encoding="utf-8", newline="\n")
             for name, content in texts.items():
                 (folder / name).write_bytes(content)
             _write_weights(folder / WEIGHTS, plain, metadata_text(facts.binding()))
