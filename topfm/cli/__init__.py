@@ -10,6 +10,8 @@ import typer
 
 from topdata.errors import TopdataError, one_line
 from topfm import __version__
+from topfm.cli.evaluation import evaluate, score, search
+from topfm.cli.info import info
 from topfm.cli.inputs import inputs
 from topfm.cli.training import finetune, pretrain
 from topfm.errors import StoppedError
@@ -40,6 +42,10 @@ def common(
 
 app.command()(pretrain)
 app.command()(finetune)
+app.command()(evaluate)
+app.command()(score)
+app.command()(search)
+app.command()(info)
 app.command()(inputs)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from topdata.errors import InputError, OutputError, one_line
 from topdata.progress import Progress
 from topdata.schema import slots
 from topdata.whole import beside_of, sync
+from topfm.evaluation import plots
 from topfm.evaluation.entropy import Sample, Search, entropy, search
 from topfm.located import Located
 from topfm.runs.opened import events_for, open_checkpoint
@@ -107,3 +109,22 @@ def _read(path: Path) -> tuple[Sample, dict[str, object]]:
         ) from error
     arrays = {name: table.column(name).to_numpy() for name in ("entropy", "met", "weight")}
     return Sample(**arrays), about
+
+
+def search_json(found: Search) -> dict[str, dict[str, float]]:
+    """Return the figures of a search, each with its error, in plain types."""
+    return {
+        field.name: {"value": float(value.value), "error": float(value.error)}
+        for field in fields(found)
+        if (value := getattr(found, field.name)) is not None
+    }
+
+
+def draw_search(path: Path, background: Sample, signal: Sample) -> None:
+    """Draw the distributions of entropy of two samples."""
+    top = max(1.0, float(background.entropy.max()), float(signal.entropy.max()))
+    samples = {
+        "background": (background.entropy, background.weight),
+        "signal": (signal.entropy, signal.weight),
+    }
+    plots.distributions(path, samples, "entropy, bits", limits=(0.0, top))
