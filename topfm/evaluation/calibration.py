@@ -1,4 +1,8 @@
-"""Are probabilities frequencies? Temperature scaling and reliability (arXiv:1706.04599)."""
+"""Are probabilities frequencies? Temperature scaling and reliability (arXiv:1706.04599).
+
+Frequencies depend on the mixture of classes: judge a classifier that was trained with equal sums of
+weights by class with such weights, else the mixture looks like bad calibration.
+"""
 
 from __future__ import annotations
 
