@@ -4,7 +4,8 @@ Each replica multiplies the weight of each event by a Poisson(1) number, which i
 with replacement where their number is itself random (Oza and Russell, AISTATS 2001), and asks for
 no second sort: replicas are rows of one array of weights.
 
-Where no event passes a cut, none does in any replica: the error 0 of an efficiency of 0 says nothing.
+Where no event passes a cut, none does in any replica: an efficiency of 0 comes with an error of 0,
+which says nothing.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from topdata.errors import InputError
-from topfm.evaluation.metrics import Array, Statistic, Tally, log_loss
+from topfm.evaluation.metrics import Array, Statistic, Tally, log_loss, require_probabilities
 
 BINS = 15
 LIMITS = (0.05, 20.0)  # of a temperature
@@ -33,8 +33,10 @@ def fit_temperature(probabilities: Array, labels: Array, weights: Array) -> floa
     """Return the temperature of least log-loss; fit it on validation, never on test.
 
     A value at one of :data:`LIMITS` means that no minimum lies between: a classifier without error,
-    or signed weights that leave none. Raises :class:`InputError` where weights sum to nothing.
+    or signed weights that leave none. Raises :class:`InputError` where weights do not sum above 0,
+    and for what :func:`.metrics.require_probabilities` names.
     """
+    require_probabilities(probabilities, labels)
     from scipy.optimize import minimize_scalar
 
     if weights.sum() <= 0:
