@@ -1,4 +1,8 @@
-"""Are probabilities frequencies? Temperature scaling and reliability (arXiv:1706.04599)."""
+"""Are probabilities frequencies? Temperature scaling and reliability (arXiv:1706.04599).
+
+Frequencies depend on the mixture of classes: judge a classifier that was trained with equal sums of
+weights by class with such weights, else the mixture looks like bad calibration.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from topdata.errors import InputError
-from topfm.evaluation.metrics import Array, Statistic, Tally, log_loss
+from topfm.evaluation.metrics import Array, Statistic, Tally, log_loss, require_probabilities
 
 BINS = 15
 LIMITS = (0.05, 20.0)  # of a temperature
@@ -29,8 +33,10 @@ def fit_temperature(probabilities: Array, labels: Array, weights: Array) -> floa
     """Return the temperature of least log-loss; fit it on validation, never on test.
 
     A value at one of :data:`LIMITS` means that no minimum lies between: a classifier without error,
-    or signed weights that leave none. Raises :class:`InputError` where weights sum to nothing.
+    or signed weights that leave none. Raises :class:`InputError` where weights do not sum above 0,
+    and for what :func:`.metrics.require_probabilities` names.
     """
+    require_probabilities(probabilities, labels)
     from scipy.optimize import minimize_scalar
 
     if weights.sum() <= 0:

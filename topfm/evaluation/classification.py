@@ -90,6 +90,7 @@ def calibration(
     seed: int = 0,
 ) -> CalibrationFound:
     """Return log-loss and calibration error before and after scaling by a temperature."""
+    m.require_probabilities(probabilities, labels)
     after = scaled(probabilities, temperature)
 
     statistic = m.joined(

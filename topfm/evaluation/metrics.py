@@ -75,8 +75,12 @@ class Tally:
     def __call__(self, weights: Array) -> Array:
         """Return the sum of weights of each code."""
         out = np.zeros((*weights.shape[:-1], self.n_codes))
-        if len(self.found):
-            out[..., self.found] = np.add.reduceat(weights[..., self.order], self.starts, axis=-1)
+        if not len(self.found):
+            return out
+        sums = np.add.reduceat(weights[..., self.order], self.starts, axis=-1)
+        if len(self.found) == self.n_codes:
+            return np.asarray(sums)
+        out[..., self.found] = sums
         return out
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from topdata.errors import InputError
 from topdata.schema import slots
 from topfm.evaluation.metrics import Array
 from topfm.evaluation.values import Number, Plain, Value
@@ -32,8 +33,10 @@ OBJECTS: Mapping[str, Ranked] = {
     "lepton 1": Ranked(_LEPTONS, 0),
     "lepton 2": Ranked(_LEPTONS, 1),
 }
-WS: Mapping[str, Ranked] = {f"W {k + 1}": Ranked(tuple(range(4)), k) for k in range(2)}
-TOPS: Mapping[str, Ranked] = {f"top {k + 1}": Ranked(tuple(range(4)), k) for k in range(2)}
+WS: Mapping[str, Ranked] = {f"W {k + 1}": Ranked(tuple(range(slots.MAX_TOPS)), k) for k in range(2)}
+TOPS: Mapping[str, Ranked] = {
+    f"top {k + 1}": Ranked(tuple(range(slots.MAX_TOPS)), k) for k in range(2)
+}
 
 
 class VariableError(Plain):
@@ -77,7 +80,13 @@ def reconstruction_errors(
     ``predicted`` and ``true`` are float [n, S, 7] in GeV and radians, ``hidden`` bool [n, S, 7] the
     entries that were hidden, ``there`` bool [n, S] the slots that hold an object. Ranks are in true
     pT. Differences in phi are wrapped to [-pi, pi].
+
+    Raises :class:`InputError` where a prediction of a hidden entry is not finite.
     """
+    broken = hidden & there[..., None] & ~np.isfinite(predicted)
+    if broken.any():
+        event = int(broken.any(axis=(1, 2)).argmax())
+        raise InputError(f"evaluation: event {event} has a prediction that is not finite")
     table = []
     for name, ranked in objects.items():
         at = _located(true, there, ranked)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from topdata.errors import InputError
 from topdata.schema import slots
 from topdata.schema.codes import ObjectType
 from topfm.data.events import load_events, present
@@ -112,6 +113,17 @@ def test_tops_and_nothing_hidden(events):
     assert all(
         row.entries == 0 and row.mae is row.rmse.value is row.mean_mae is None for row in rows
     )
+
+
+def test_a_prediction_that_is_not_finite(arrays):
+    true, there = arrays
+    means = object_means(true, there)
+    hidden = np.random.default_rng(1).random(true.shape) < 0.3
+    bad = np.where(hidden & there[..., None], true, np.nan)  # where nobody looks
+    reconstruction_errors(bad, true, hidden, there, means)
+    bad[5:][(hidden & there[..., None])[5:]] = np.nan
+    with pytest.raises(InputError, match="event 5 has a prediction that is not finite"):
+        reconstruction_errors(bad, true, hidden, there, means)
 
 
 def test_type_accuracy(events):

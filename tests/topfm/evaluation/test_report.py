@@ -101,6 +101,10 @@ def test_nan_is_an_error(toy):
         classification(bad, toy.labels, toy.ones, CLASSES[:5], kind="unit")
     with pytest.raises(InputError, match="event 3"):
         baseline_row("bad", bad, toy.labels, toy.ones)
+    with pytest.raises(InputError, match="event 3"):
+        calibration(bad, toy.labels, toy.ones, 1.0)
+    with pytest.raises(InputError, match="event 3"):
+        fit_temperature(bad, toy.labels, toy.ones)
 
 
 def test_json_goes_there_and_back(report):
