@@ -13,6 +13,7 @@ import topdata
 from topdata.progress import Progress, Silent
 from topfm.config import Finetune
 from topfm.data.events import Events
+from topfm.data.weights import weighted
 from topfm.errors import CheckpointError
 from topfm.evaluation import metrics, plots
 from topfm.evaluation.baselines import boosted_trees
@@ -111,9 +112,8 @@ def _classified(
     )  # fmt: skip
     temperature = float(opened.model.tasks["classify"].temperature)  # type: ignore[arg-type]
     raw = scaled(probabilities, 1 / temperature)
-    calibrated = calibration(
-        raw, labels, np.ones(len(labels)), temperature, n_replicas=n_replicas, seed=seed
-    )
+    mixture = _mixture(opened, events, report.data.split)
+    calibrated = calibration(raw, labels, mixture, temperature, n_replicas=n_replicas, seed=seed)
     rows: tuple[Row, ...] = ()
     if baselines:
         own = baseline_row("checkpoint", probabilities, labels, pb, n_replicas=n_replicas,
@@ -124,10 +124,18 @@ def _classified(
         )
         rows = (own, *others)
     if pictures is not None:
-        _draw(pictures, probabilities, raw, labels, found[0], opened.label.classes)
+        _draw(pictures, probabilities, raw, labels, mixture, found[0], opened.label.classes)
     return report.model_copy(
         update={"metrics": found, "calibration": calibrated, "baselines": rows}
     )
+
+
+def _mixture(opened: Opened, events: Events, split: str) -> Array:
+    """Return weights [n] of the mixture of classes that the checkpoint learned: its calibration."""
+    assert opened.label is not None
+    config = opened.config.data
+    own = weighted(events, opened.label, config, where=split, complete=False)
+    return np.asarray(own.weight.numpy())
 
 
 def _baselines(
@@ -156,8 +164,8 @@ def _baselines(
 
 
 def _draw(
-    pictures: Path, probabilities: Array, raw: Array, labels: Array, found: Metrics,
-    classes: tuple[str, ...],
+    pictures: Path, probabilities: Array, raw: Array, labels: Array, mixture: Array,
+    found: Metrics, classes: tuple[str, ...],
 ) -> None:  # fmt: skip
     pictures.mkdir(parents=True, exist_ok=True)
     ones = np.ones(len(labels))
@@ -169,7 +177,7 @@ def _draw(
     plots.reliability_diagram(
         pictures / "calibration.png",
         {
-            name: reliability(p.max(axis=1), p.argmax(axis=1) == labels, ones)
+            name: reliability(p.max(axis=1), p.argmax(axis=1) == labels, mixture)
             for name, p in top.items()
         },
     )
