@@ -15,6 +15,7 @@ from topfm.data.readable import require_readable
 from topfm.errors import CheckpointError
 from topfm.located import Located
 from topfm.model import Model, make_model
+from topfm.runs.predict import Prediction, predict
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,21 @@ class Opened:
     model: Model
     config: RunConfig  # of its training
     label: Label | None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Classes in the order of probabilities."""
+        return self.label.classes if self.label else ()
+
+    def predict(self, dataset: str | Path, split: str | None = None) -> Prediction:
+        """Return probabilities and embeddings of the events of a dataset folder, in its order."""
+        events = events_for(self, Located(Path(dataset)), split, labelled=False)
+        return predict(self.model, events)
+
+
+def load(folder: str | Path) -> Opened:
+    """Open a checkpoint's folder; see :func:`open_checkpoint`."""
+    return open_checkpoint(Path(folder))
 
 
 def open_checkpoint(folder: Path) -> Opened:
