@@ -28,6 +28,7 @@ CONFIG = "config.json"
 SUMS = "SHA256SUMS"
 CARD = "README.md"
 LOG = "training-log.jsonl"
+EVALUATION = "evaluation.json"
 TREES = "model.lgb.txt"  # LightGBM's own text
 ATTRIBUTES = ".gitattributes"  # a hub adds it by itself, so no checksum covers it
 ALLOWED = (WEIGHTS, TREES, SUMS, ATTRIBUTES, "*.json", "*.jsonl", "*.md", "*.png")

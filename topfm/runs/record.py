@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from topfm.checkpoint.amend import amend
+from topfm.checkpoint.format import EVALUATION
 from topfm.checkpoint.verify import verify
 from topfm.evaluation.report import Report
-
-EVALUATION = "evaluation.json"
 
 
 def record_report(folder: Path, report: Report, pictures: Path | None = None) -> str:
