@@ -45,6 +45,8 @@ def open_work(output: Path, *, restart: bool = False) -> Iterator[Work]:
                 raise OutputError(f"{output}: another training is writing it") from error
             if restart:
                 (folder / "state.safetensors").unlink(missing_ok=True)
-        yield Work(folder)
-        if first and not (folder / "state.safetensors").exists():
-            shutil.rmtree(folder, ignore_errors=True)
+        try:
+            yield Work(folder)
+        finally:
+            if first and not (folder / "state.safetensors").exists():
+                shutil.rmtree(folder, ignore_errors=True)

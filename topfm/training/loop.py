@@ -6,6 +6,7 @@ however many processes share a batch (sums of the loss go over all of them befor
 
 from __future__ import annotations
 
+import math
 import time
 import zlib
 from collections.abc import Iterator
@@ -80,7 +81,7 @@ class Trainer:
         self.best: dict[str, Tensor] = {}
         self.place = Place()
         self.work, self.identity = work, identity
-        self.progress = progress or Silent()
+        self.progress = progress if progress and self.rank == 0 else Silent()
         if training.compile:
             model.encoder.compile()
         self._wrapped, self._stepper = self.accelerator.prepare(model, self.optimiser)
@@ -105,10 +106,9 @@ class Trainer:
         order = epoch_order(len(self.train_events), self.training.seed, place.epoch)
         rows = batches_of(order, self.batch, start=first, rank=self.rank, ranks=self.ranks,
                           drop_last=True)  # fmt: skip
-        rate = 0.0
         for events in prefetched(self.train_events, rows, self.device):
             step = place.epoch * self.steps + place.index
-            rate = self.schedule.set(step)
+            self.schedule.set(step)
             stopped = self._step(events, step, stop.asked)
             place.index += 1
             self.progress.advance(self.batch, events=self.batch)
@@ -121,7 +121,7 @@ class Trainer:
                 self._save()
         seconds = time.monotonic() - began
         place.seconds += seconds
-        self._epoch_done(rate, (self.steps - first) * self.batch / max(seconds, 1e-9))
+        self._epoch_done((self.steps - first) * self.batch / max(seconds, 1e-9))
 
     def _step(self, events: Events, step: int, stop: bool) -> bool:
         """Take one step. Returns whether any process was asked to stop."""
@@ -176,12 +176,18 @@ class Trainer:
             f"{self.place.epoch + 1}, batch {self.place.index + 1}); lower training.learning_rate"
         )
 
-    def _epoch_done(self, rate: float, speed: float) -> None:
+    def _epoch_done(self, speed: float) -> None:
         place = self.place
+        rate = self.schedule.set((place.epoch + 1) * self.steps - 1)
         train = {name: total / max(norm, 1.0) for name, (total, norm) in place.sums.items()}
         with self._averaged():
             parts = self._validate()
             loss = sum(self._shares[name] * value for name, value in parts.items())
+            if not math.isfinite(loss):
+                raise DivergedError(
+                    f"the loss of the validation events is not a number after epoch "
+                    f"{place.epoch + 1}; lower training.learning_rate"
+                )
             if loss < place.best_loss:
                 place.best_loss, place.best_epoch = loss, place.epoch
                 self.best = {
@@ -300,7 +306,7 @@ def _memory(batch: int) -> Iterator[None]:
         text = str(error)
         if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in text:
             raise TrainingError(
-                f"out of memory with {batch} events a batch: lower training.batch_size and give "
-                "the command again; the epochs that are done are kept"
+                f"out of memory with {batch} events a batch: lower training.batch_size, and begin "
+                "anew with --restart"
             ) from None
         raise
