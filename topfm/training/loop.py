@@ -277,7 +277,7 @@ class Trainer:
         if self.work is None or not (self.work / STATE).exists():
             return
         groups, facts = read_state(self.work / STATE)
-        if facts["identity"] != self.identity:
+        if facts.get("identity") != self.identity:
             raise TrainingError(
                 f"{self.work}: holds an unfinished training with other data or settings; finish it "
                 "with its own command, or start again with --restart"
