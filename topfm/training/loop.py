@@ -7,6 +7,7 @@ however many processes share a batch (sums of the loss go over all of them befor
 from __future__ import annotations
 
 import math
+import os
 import time
 import zlib
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor
 
 from topdata.progress import Progress, Silent
@@ -67,9 +69,19 @@ class Trainer:
     ) -> None:  # fmt: skip
         if AcceleratorState._shared_state:  # precision is that of this training, not of the last
             AcceleratorState._reset_state()
-        self.accelerator = Accelerator(mixed_precision=training.precision)
+        processes = int(os.environ.get("WORLD_SIZE", "1"))
+        self.accelerator = Accelerator(
+            # processes on CPUs would each train alone unless told
+            cpu=processes > 1 and not getattr(torch, "accelerator", torch.cuda).is_available(),
+            mixed_precision=training.precision,
+            kwargs_handlers=[
+                DistributedDataParallelKwargs(find_unused_parameters=_leaves_out(model, train))
+            ],
+        )
         self.device = str(self.accelerator.device)
         self.rank, self.ranks = self.accelerator.process_index, self.accelerator.num_processes
+        if self.ranks != processes:
+            raise TrainingError(f"{processes} processes were started, but they do not share a work")
         self.model, self.training = model.to(self.device), training
         self.train_events, self.validation_events = train, validation
         self.batch = min(training.batch_size, len(train))
@@ -295,6 +307,16 @@ class Trainer:
         self.schedule.state = facts["schedule"]
         if self.accelerator.scaler and facts["scaler"]:
             self.accelerator.scaler.load_state_dict(facts["scaler"])
+
+
+def _leaves_out(model: Model, events: Events) -> bool:
+    """Whether no task asks for some part of the encoder, such as a decoder: processes must know."""
+    draws = {name: Draw(0, events=1) for name in model.tasks}
+    terms = model.eval()(events.rows(torch.arange(1)), draws)
+    torch.stack([term.total for term in terms.values()]).sum().backward()
+    left_out = any(p.requires_grad and p.grad is None for p in model.parameters())
+    model.zero_grad()
+    return left_out
 
 
 @contextmanager

@@ -153,7 +153,7 @@ def test_a_damaged_state_is_one_line(topfm, command, again, damage):
         "header": content[:8] + b"}" + content[9:],
         "foreign": save({"a": torch.zeros(2)}, {"topfm-state": "{}"}),
     }[damage])  # fmt: skip
-    refused(topfm(*command(again)), "state.safetensors", "--restart")
+    refused(topfm(*command(again)), ".out.training", "--restart")
     assert state.exists()
 
 
