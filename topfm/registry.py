@@ -7,7 +7,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from topdata.errors import RecipeError, nearest
+from topdata.errors import RecipeError, nearest, one_line
 
 ENCODERS = "topfm.encoders"
 TASKS = "topfm.tasks"
@@ -47,5 +47,7 @@ def make(group: str, name: str, *given: Any, **options: Any) -> Any:
             raise RecipeError(f"{name}: unknown option {option!r}{nearest(option, parameters)}")
     try:
         return kind(*given, **options)
-    except (TypeError, ValueError) as error:
-        raise RecipeError(f"{name}: {error}") from error
+    except KeyError as error:  # of a table of sizes, say: its text is the key alone
+        raise RecipeError(f"{name}: no option has the value {error}") from error
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+        raise RecipeError(f"{name}: {one_line(error)}") from error

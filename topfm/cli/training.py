@@ -113,6 +113,8 @@ def finetune(
 
 
 def _print(done: Trained, as_json: bool) -> None:
+    if not done.digest:
+        return  # of several processes the first one wrote it, and tells
     facts, report = done.facts, done.report
     if as_json:
         typer.echo(

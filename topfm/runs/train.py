@@ -145,8 +145,9 @@ def _train(
         try:
             trainer.run()
         except DivergedError as error:
-            if trainer.place.best_epoch < 0 or trainer.rank:
-                work.forget()
+            if trainer.place.best_epoch < 0:
+                if trainer.rank == 0:
+                    work.forget()
                 raise
             _finish(model, trainer, prepared, config, ancestors or [], output, overwrite, work)
             raise DivergedError(

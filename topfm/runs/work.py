@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 from topdata.errors import OutputError
@@ -43,8 +44,12 @@ def open_work(output: Path, *, restart: bool = False) -> Iterator[Work]:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 raise OutputError(f"{output}: another training is writing it") from error
+            for left in output.parent.glob(f".{escape(output.name)}.*.partial"):
+                shutil.rmtree(left, ignore_errors=True)  # of one that was killed while publishing
             if restart:
                 (folder / "state.safetensors").unlink(missing_ok=True)
-        yield Work(folder)
-        if first and not (folder / "state.safetensors").exists():
-            shutil.rmtree(folder, ignore_errors=True)
+        try:
+            yield Work(folder)
+        finally:
+            if first and not (folder / "state.safetensors").exists():
+                shutil.rmtree(folder, ignore_errors=True)

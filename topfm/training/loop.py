@@ -6,6 +6,8 @@ however many processes share a batch (sums of the loss go over all of them befor
 
 from __future__ import annotations
 
+import math
+import os
 import time
 import zlib
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor
 
 from topdata.progress import Progress, Silent
@@ -66,9 +69,19 @@ class Trainer:
     ) -> None:  # fmt: skip
         if AcceleratorState._shared_state:  # precision is that of this training, not of the last
             AcceleratorState._reset_state()
-        self.accelerator = Accelerator(mixed_precision=training.precision)
+        processes = int(os.environ.get("WORLD_SIZE", "1"))
+        self.accelerator = Accelerator(
+            # processes on CPUs would each train alone unless told
+            cpu=processes > 1 and not getattr(torch, "accelerator", torch.cuda).is_available(),
+            mixed_precision=training.precision,
+            kwargs_handlers=[
+                DistributedDataParallelKwargs(find_unused_parameters=_leaves_out(model, train))
+            ],
+        )
         self.device = str(self.accelerator.device)
         self.rank, self.ranks = self.accelerator.process_index, self.accelerator.num_processes
+        if self.ranks != processes:
+            raise TrainingError(f"{processes} processes were started, but they do not share a work")
         self.model, self.training = model.to(self.device), training
         self.train_events, self.validation_events = train, validation
         self.batch = min(training.batch_size, len(train))
@@ -80,7 +93,7 @@ class Trainer:
         self.best: dict[str, Tensor] = {}
         self.place = Place()
         self.work, self.identity = work, identity
-        self.progress = progress or Silent()
+        self.progress = progress if progress and self.rank == 0 else Silent()
         if training.compile:
             model.encoder.compile()
         self._wrapped, self._stepper = self.accelerator.prepare(model, self.optimiser)
@@ -105,10 +118,9 @@ class Trainer:
         order = epoch_order(len(self.train_events), self.training.seed, place.epoch)
         rows = batches_of(order, self.batch, start=first, rank=self.rank, ranks=self.ranks,
                           drop_last=True)  # fmt: skip
-        rate = 0.0
         for events in prefetched(self.train_events, rows, self.device):
             step = place.epoch * self.steps + place.index
-            rate = self.schedule.set(step)
+            self.schedule.set(step)
             stopped = self._step(events, step, stop.asked)
             place.index += 1
             self.progress.advance(self.batch, events=self.batch)
@@ -121,7 +133,7 @@ class Trainer:
                 self._save()
         seconds = time.monotonic() - began
         place.seconds += seconds
-        self._epoch_done(rate, (self.steps - first) * self.batch / max(seconds, 1e-9))
+        self._epoch_done((self.steps - first) * self.batch / max(seconds, 1e-9))
 
     def _step(self, events: Events, step: int, stop: bool) -> bool:
         """Take one step. Returns whether any process was asked to stop."""
@@ -176,12 +188,18 @@ class Trainer:
             f"{self.place.epoch + 1}, batch {self.place.index + 1}); lower training.learning_rate"
         )
 
-    def _epoch_done(self, rate: float, speed: float) -> None:
+    def _epoch_done(self, speed: float) -> None:
         place = self.place
+        rate = self.schedule.set((place.epoch + 1) * self.steps - 1)
         train = {name: total / max(norm, 1.0) for name, (total, norm) in place.sums.items()}
         with self._averaged():
             parts = self._validate()
             loss = sum(self._shares[name] * value for name, value in parts.items())
+            if not math.isfinite(loss):
+                raise DivergedError(
+                    f"the loss of the validation events is not a number after epoch "
+                    f"{place.epoch + 1}; lower training.learning_rate"
+                )
             if loss < place.best_loss:
                 place.best_loss, place.best_epoch = loss, place.epoch
                 self.best = {
@@ -271,7 +289,7 @@ class Trainer:
         if self.work is None or not (self.work / STATE).exists():
             return
         groups, facts = read_state(self.work / STATE)
-        if facts["identity"] != self.identity:
+        if facts.get("identity") != self.identity:
             raise TrainingError(
                 f"{self.work}: holds an unfinished training with other data or settings; finish it "
                 "with its own command, or start again with --restart"
@@ -291,6 +309,16 @@ class Trainer:
             self.accelerator.scaler.load_state_dict(facts["scaler"])
 
 
+def _leaves_out(model: Model, events: Events) -> bool:
+    """Whether no task asks for some part of the encoder, such as a decoder: processes must know."""
+    draws = {name: Draw(0, events=1) for name in model.tasks}
+    terms = model.eval()(events.rows(torch.arange(1)), draws)
+    torch.stack([term.total for term in terms.values()]).sum().backward()
+    left_out = any(p.requires_grad and p.grad is None for p in model.parameters())
+    model.zero_grad()
+    return left_out
+
+
 @contextmanager
 def _memory(batch: int) -> Iterator[None]:
     """Turn a lack of memory into one line."""
@@ -300,7 +328,7 @@ def _memory(batch: int) -> Iterator[None]:
         text = str(error)
         if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in text:
             raise TrainingError(
-                f"out of memory with {batch} events a batch: lower training.batch_size and give "
-                "the command again; the epochs that are done are kept"
+                f"out of memory with {batch} events a batch: lower training.batch_size, and begin "
+                "anew with --restart"
             ) from None
         raise

@@ -38,11 +38,11 @@ def read_state(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]
     groups: dict[str, dict[str, Tensor]] = {}
     try:
         with safe_open(path, "pt") as stored:
-            facts = json.loads((stored.metadata() or {})[_KEY])
+            facts = dict(json.loads((stored.metadata() or {})[_KEY]))
             for key in stored.keys():  # noqa: SIM118  not a mapping
                 group, _, name = key.partition("/")
                 groups.setdefault(group, {})[name] = stored.get_tensor(key)
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise TrainingError(
             f"{path}: the state of the interrupted training is damaged; start again with --restart"
         ) from error
