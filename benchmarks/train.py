@@ -252,7 +252,7 @@ def main() -> None:
         "",
         "A linear layer of m rows from k to n numbers is 2mkn FLOPs, and as much for the gradient "
         "of its weights and for that of its input. A transformer of width D and depth L over S "
-        "slots has LS(16D² + 4SD) forward and three times that in a step, embedding and head apart. "
+        "slots has LS(16D² + 4SD) forward, three times that in a step, beside embedding and head. "
         "The bound is the time of the products alone, each timed as one `torch.mm` of its sizes.",
         "",
         *bound_table(cases, told.batch),
