@@ -38,7 +38,7 @@ def batch_of(events: Events, normaliser: Normaliser) -> EventBatch:
         columns=normaliser.columns(variables, there),
         type=events.type.long(),
         there=there,
-        hidden=there.unsqueeze(-1).expand_as(variables).logical_and(there.new_zeros(1)),
+        hidden=there.new_zeros(variables.shape),
         counts=normaliser.counts(events.counts.to(variables.dtype)),
         variables=variables,
     )

@@ -46,8 +46,8 @@ class Events:
         return len(self.event)
 
     def rows(self, index: Tensor) -> Events:
-        """Return some events, in the order of ``index``."""
-        return Events(*(getattr(self, field.name)[index] for field in fields(self)))
+        """Return the events with some row numbers (int64), in their order."""
+        return Events(*(getattr(self, f.name).index_select(0, index) for f in fields(self)))
 
     def to(self, device: str) -> Events:
         """Return the events on a device, copied without waiting where that is possible."""

@@ -36,7 +36,7 @@ def optimiser_of(model: nn.Module, training: Training, finetune: Finetune) -> to
             }
             for (factor, decays), parameters in groups.items()
         ],
-        foreach=True,
+        fused=True,  # one pass over all; half the time of separate operators on a CPU
     )
 
 
