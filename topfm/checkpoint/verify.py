@@ -66,6 +66,8 @@ def verify(folder: Path) -> Verified:
 
 
 def _verified(folder: Path) -> Verified:
+    if folder.is_dir() and not any((folder / name).exists() for name in (SUMS, CONFIG)):
+        raise CheckpointError(f"{folder}: not a checkpoint (neither {SUMS} nor {CONFIG} in it)")
     names = set(entries(folder))
     for name in (SUMS, CONFIG, WEIGHTS):
         if name not in names:

@@ -129,11 +129,11 @@ def test_tables_on_the_terminal(base, demo_dataset, topfm):
     [
         (("evaluate", "{base}", "{demo}", "--split", "tset"), "did you mean 'test'"),
         (("evaluate", "{tmp}/none", "{demo}"), "no such"),
-        (("evaluate", "{base}", "{tmp}"), "not"),
+        (("evaluate", "{base}", "{tmp}"), "no such dataset"),
         (("score", "{base}", "{demo}", "-o", "{tmp}/there"), "exists already"),
         (("search", "{tmp}/none", "{tmp}/none"), "no such file"),
         (("search", "{tmp}/there", "{tmp}/there"), "not a file of scores"),
-        (("info", "{demo}"), "config.json"),
+        (("info", "{demo}"), "not a checkpoint"),
     ],
 )
 def test_mistakes_are_one_line(arguments, message, base, demo_dataset, tmp_path, topfm):
