@@ -44,7 +44,7 @@ def facts(demo_dataset):
         dataset_fingerprint=manifest.dataset_fingerprint,
         view_fingerprint=manifest.view_fingerprint,
         inputs=inputs_of(manifest.btag_bit),
-        encoder=Part(name="l2-transformer", options=L2Transformer("small", 5).config()),
+        encoder=Part(name="l2-transformer", options=L2Transformer("small", 5).options()),
         tasks={"classify": {"weight": 1.0}},
         label=LabelFact(text=label.text, classes=list(label.classes)),
         normalisation=Normalisation(

@@ -100,7 +100,7 @@ def test_no_folder(tmp_path):
     (tmp_path / "file").write_text("")
     assert refused(tmp_path / "file") == ": no such folder"
     (tmp_path / "empty").mkdir()
-    assert "no SHA256SUMS" in refused(tmp_path / "empty")
+    assert "not a checkpoint" in refused(tmp_path / "empty")
 
 
 def test_a_file_too_many(checkpoint):
