@@ -57,7 +57,9 @@ def trained(task_class, encoder, train, validation, epochs, seed, batch):
     task = task_class(made.width, None, truth=False)
     model = Model(made, {"masked": task}, {"masked": 1.0})
     model.normaliser.fit(train)
-    training = Training(epochs=epochs, batch_size=batch, learning_rate=2e-3, average=0.999, seed=seed)
+    training = Training(
+        epochs=epochs, batch_size=batch, learning_rate=2e-3, average=0.999, seed=seed
+    )
     began = time.monotonic()
     Trainer(model, train, validation, training).run()
     return model, time.monotonic() - began
@@ -89,13 +91,13 @@ def main() -> None:
                     arguments.batch,
                 )  # fmt: skip
                 size = sum(p.numel() for p in model.parameters())
-                print(f"{encoder} {name} seed {seed}: {seconds:.0f} s, {size} parameters", flush=True)
+                print(f"{encoder} {name} {seed}: {seconds:.0f} s, {size} parameters", flush=True)
                 notes.append((encoder, name, epochs, size, seconds))
                 for found in reconstructions(model, loaded["test"], loaded["train"]):
                     for e in found.errors:
                         if e.object in JETS:
                             row = rows.setdefault((found.hidden, e.object, e.variable), {})
-                            row["entries"], row["unit"], row["mean"] = e.entries, e.unit, e.mean_rmse
+                            row |= {"entries": e.entries, "unit": e.unit, "mean": e.mean_rmse}
                             row.setdefault((encoder, name), []).append(e.rmse.value)
     text = report(rows, notes, arguments)
     print(text)

@@ -33,7 +33,7 @@ from topfm.runs.train import pretrain
 
 VARIANTS = {
     "plain transformer": {
-        "encoder": {"options": {"pairs": False, "rotate": False}},
+        "encoder": {"options": {"heads": 5, "pair_width": 0}},
         "training": {"epochs": 8, "batch_size": 512, "learning_rate": 1e-3},
     },
     "l2-transformer": {},
@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS))
     arguments = parser.parse_args()
     dataset = Located(arguments.dataset)
-    rows, per_class, best = [], {}, None
+    best = None
     probabilities: dict[str, list[np.ndarray]] = {}
     spent: dict[str, list[tuple[float, float]]] = {}
     facts = {}

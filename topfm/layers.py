@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -9,6 +11,9 @@ from torch.nn import functional
 from topfm.data.batch import HIDDEN_TYPE, EventBatch
 from topfm.data.columns import COLUMNS, VARIABLES
 from topfm.data.events import COUNTS
+
+_KINEMATICS = 3  # the first variables of a slot: pt, eta, phi
+_USUAL_PARTNERS = 4.0  # so that sums are of order one
 
 
 class ObjectEmbedding(nn.Module):
@@ -26,6 +31,54 @@ class ObjectEmbedding(nn.Module):
         values = torch.cat([columns, batch.hidden.to(columns.dtype)], dim=-1)
         embedded: Tensor = self.outer(functional.gelu(self.inner(values))) + self.kind(batch.type)
         return embedded
+
+
+class PairSums(nn.Module):
+    """What an object has to do with all others, as one vector: float [B, N, width].
+
+    Each pair is ln dR, ln kT, ln z and ln m2 (arXiv:2202.03772), read by a small network and summed
+    over partners before the first block. As a bias of attention the same numbers helped half as
+    much and cost more, because attention with a learned bias is slow. Pairs of which a pt, eta or
+    phi is hidden say nothing, so that nothing hidden is told.
+    """
+
+    def __init__(self, width: int, pair_width: int = 16) -> None:
+        super().__init__()
+        self.inner = nn.Linear(4, pair_width)
+        self.outer = nn.Linear(pair_width, width)
+
+    def forward(self, batch: EventBatch) -> Tensor:
+        """Return float [B, N, width]."""
+        known = batch.there & ~batch.hidden[..., :_KINEMATICS].any(dim=-1)
+        pairs = known.unsqueeze(2) & known.unsqueeze(1)
+        pairs = pairs & ~torch.eye(known.shape[1], dtype=torch.bool, device=known.device)
+        values = functional.gelu(self.inner(pair_columns(batch.variables)))
+        summed = values.masked_fill(~pairs.unsqueeze(-1), 0.0).sum(dim=2)
+        out: Tensor = self.outer(summed / _USUAL_PARTNERS)
+        return out
+
+
+def pair_columns(variables: Tensor) -> Tensor:
+    """Return ln dR, ln kT, ln z, ln m2 of all pairs, moved to order one: [B, N, N, 4].
+
+    Masses of objects are left out: 2 pt pt (cosh deta - cos dphi).
+    """
+    pt, eta, phi = variables[..., :_KINEMATICS].unbind(-1)
+    d_eta = eta.unsqueeze(2) - eta.unsqueeze(1)
+    d_phi = torch.remainder(phi.unsqueeze(2) - phi.unsqueeze(1) + math.pi, 2 * math.pi) - math.pi
+    d_r = (d_eta.square() + d_phi.square()).clamp_min(1e-4).sqrt()
+    least = torch.minimum(pt.unsqueeze(2), pt.unsqueeze(1)).clamp_min(1e-2)
+    both = (pt.unsqueeze(2) + pt.unsqueeze(1)).clamp_min(1e-2)
+    m2 = 2 * pt.unsqueeze(2) * pt.unsqueeze(1) * (d_eta.clamp(-8, 8).cosh() - d_phi.cos())
+    return torch.stack(
+        [
+            d_r.log(),
+            (least * d_r).log() / 2 - 1.5,
+            (least / both).log() + 1.0,
+            m2.clamp_min(1.0).log() / 2 - 4.5,
+        ],
+        dim=-1,
+    )
 
 
 class EventToken(nn.Module):

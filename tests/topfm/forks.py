@@ -18,7 +18,6 @@ import peft  # noqa: F401
 import scipy.optimize  # noqa: F401
 
 import topdata.loader  # noqa: F401
-import topfm.runs.train
 from topfm import registry
 from topfm.cli import main
 

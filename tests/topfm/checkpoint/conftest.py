@@ -11,7 +11,7 @@ from topfm.checkpoint.inputs import inputs_of, targets
 from topfm.checkpoint.save import save
 from topfm.data.events import load_events
 from topfm.data.normalise import Normaliser
-from topfm.encoders.l2_transformer import L2Transformer
+from topfm.encoders.transformer import L2Transformer
 
 
 def network(classes=5):

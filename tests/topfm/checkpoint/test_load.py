@@ -13,7 +13,7 @@ from topfm.checkpoint.inputs import inputs_of, require_view
 from topfm.checkpoint.load import load_into, read
 from topfm.data.columns import columns_of
 from topfm.data.normalise import Normaliser
-from topfm.encoders.l2_transformer import L2Transformer
+from topfm.encoders.transformer import L2Transformer
 from topfm.errors import CheckpointError
 
 

@@ -21,9 +21,7 @@ from topfm.runs.train import pretrain
 @pytest.fixture(scope="module")
 def report(base, demo_dataset, tmp_path_factory):
     pictures = tmp_path_factory.mktemp("pictures")
-    found = evaluate(
-        base, Located(demo_dataset), baselines=True, pictures=pictures, n_replicas=20
-    )
+    found = evaluate(base, Located(demo_dataset), baselines=True, pictures=pictures, n_replicas=20)
     return found, pictures
 
 

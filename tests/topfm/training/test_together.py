@@ -41,13 +41,17 @@ CASES = [
 def test_two_processes_learn_what_one_learns(forks, demo_dataset, tmp_path, encoder, tasks):
     argv = (SCRIPT, demo_dataset, tmp_path, encoder, *tasks)
     for n in (1, 2):
-        for ran in together(forks, n, *argv) if n > 1 else [forks.run(*argv, ACCELERATE_USE_CPU="true")]:
+        for ran in (
+            together(forks, n, *argv) if n > 1 else [forks.run(*argv, ACCELERATE_USE_CPU="true")]
+        ):
             assert ran.code == 0, ran.err
             assert ran.err == ""
     one, two = (load_file(tmp_path / f"of-{n}.safetensors") for n in (1, 2))
     assert one.keys() == two.keys()
     for name, tensor in one.items():
-        assert torch.allclose(tensor, two[name], rtol=1e-5, atol=1e-5 * float(tensor.abs().max())), name
+        assert torch.allclose(
+            tensor, two[name], rtol=1e-5, atol=1e-5 * float(tensor.abs().max())
+        ), name
     losses = [load_file(tmp_path / f"losses-{n}.safetensors")["losses"] for n in (1, 2)]
     assert torch.allclose(*losses, rtol=1e-6)
     assert losses[0][1] < losses[0][0]
