@@ -16,7 +16,7 @@ from topfm.encoders.by_length import by_length
 from topfm.interfaces import Encoded
 from topfm.layers import Block, EventToken, ObjectEmbedding, PairSums, padding_bias
 
-# width, depth, heads; three heads say as much as five here and take a fifth less time
+# width, depth, heads; three heads for five: a sixth less time, no loss seen (one seed)
 SIZES = {"small": (60, 4, 3), "large": (125, 6, 5)}
 
 
