@@ -37,9 +37,8 @@ class PairSums(nn.Module):
     """What an object has to do with all others, as one vector: float [B, N, width].
 
     Each pair is ln dR, ln kT, ln z and ln m2 (arXiv:2202.03772), read by a small network and summed
-    over partners before the first block. As a bias of attention the same numbers helped half as
-    much and cost more, because attention with a learned bias is slow. Pairs of which a pt, eta or
-    phi is hidden say nothing, so that nothing hidden is told.
+    over partners before the first block: attention then needs no learned bias, with which it is
+    slower. Pairs of which a pt, eta or phi is hidden say nothing, so that nothing hidden is told.
     """
 
     def __init__(self, width: int, pair_width: int = 16) -> None:
