@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +33,12 @@ def topfm(capsys):
         return Ran(code, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def base_settings():
+    """The configuration of ``base``, as plain types."""
+    return SMALL
 
 
 @pytest.fixture(scope="session")
@@ -109,11 +114,3 @@ def forks(tmp_path_factory):
     server = Forks(tmp_path_factory.mktemp("forks"))
     yield server
     server.close()
-
-
-def wait_until(true, seconds=60.0):
-    """Wait until a condition holds, looking at it every few milliseconds."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.003)

@@ -18,6 +18,7 @@ import peft  # noqa: F401
 import scipy.optimize  # noqa: F401
 
 import topdata.loader  # noqa: F401
+import topfm.runs.train  # noqa: F401
 from topfm import registry
 from topfm.cli import main
 

@@ -76,7 +76,7 @@ class L1Transformer(Transformer):
 class L2Transformer(Transformer):
     """The second level, made for classification.
 
-    Three heads say as much as five and take a fifth less time; both widths divide by 5.
+    Three heads for five in the small one: a sixth less time, and no loss seen with one seed.
     """
 
     name: ClassVar[str] = "l2-transformer"

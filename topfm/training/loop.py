@@ -75,13 +75,13 @@ class Trainer:
             cpu=processes > 1 and not getattr(torch, "accelerator", torch.cuda).is_available(),
             mixed_precision=training.precision,
             kwargs_handlers=[
-                DistributedDataParallelKwargs(find_unused_parameters=_leaves_out(model, train))
+                DistributedDataParallelKwargs(
+                    find_unused_parameters=processes > 1 and _leaves_out(model, train)
+                )
             ],
         )
         self.device = str(self.accelerator.device)
         self.rank, self.ranks = self.accelerator.process_index, self.accelerator.num_processes
-        if self.ranks != processes:
-            raise TrainingError(f"{processes} processes were started, but they do not share a work")
         self.model, self.training = model.to(self.device), training
         self.train_events, self.validation_events = train, validation
         self.batch = min(training.batch_size, len(train))
@@ -321,7 +321,7 @@ def _leaves_out(model: Model, events: Events) -> bool:
     """Whether no task asks for some part of the encoder, such as a decoder: processes must know."""
     draws = {name: Draw(0, events=1) for name in model.tasks}
     terms = model.eval()(events.rows(torch.arange(1)), draws)
-    torch.stack([term.total for term in terms.values()]).sum().backward()
+    torch.autograd.backward([term.total for term in terms.values()])
     left_out = any(p.requires_grad and p.grad is None for p in model.parameters())
     model.zero_grad()
     return left_out

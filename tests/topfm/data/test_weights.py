@@ -79,7 +79,7 @@ def test_a_class_without_events_is_one_line(data):
 def test_a_class_that_sums_to_nothing_is_one_line(data, weight):
     events, label = data
     events = replace(events, weight=torch.where(events.label == 1, weight, 1.0).double())
-    with pytest.raises(InputError, match="class 'tchan'.*train with balanced weights") as caught:
+    with pytest.raises(InputError, match=r"class 'tchan'.*train with balanced weights") as caught:
         weighted(events, label, Data(weights="physical"))
     assert "\n" not in str(caught.value)
     weighted(events, label, Data(weights="balanced"))

@@ -38,6 +38,13 @@ def whole(forks, command, tmp_path_factory):
     return output, time.monotonic() - began
 
 
+def wait_until(true, seconds=60):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.003)
+
+
 def weights(folder):
     verify(folder)
     return (folder / "model.safetensors").read_bytes()
@@ -89,8 +96,7 @@ def test_stopped_by_a_signal(forks, command, whole, tmp_path):
     for number in (signal.SIGINT, signal.SIGTERM):
         before = state.stat().st_mtime_ns if state.exists() else 0
         child = forks.start("topfm", *command(output))
-        while not state.exists() or state.stat().st_mtime_ns == before:
-            time.sleep(0.003)
+        wait_until(lambda old=before: state.exists() and state.stat().st_mtime_ns != old)
         child.kill(number)
         ran = child.wait()
         assert ran.code == 130
@@ -161,8 +167,7 @@ def test_two_trainings_of_one_output(forks, topfm, command, tmp_path):
     output = tmp_path / "out"
     child = forks.start("topfm", *command(output, "-s", "training.epochs=500"))
     state = tmp_path / ".out.training" / "state.safetensors"
-    while not state.exists():
-        time.sleep(0.003)
+    wait_until(state.exists)
     refused(topfm(*command(output)), str(output), "another training is writing it")
     refused(topfm(*command(output, "--restart")), "another training is writing it")
     assert state.exists()

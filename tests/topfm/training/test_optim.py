@@ -1,6 +1,7 @@
 """Learning rates, groups of parameters and the average of weights, against hand-made numbers."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -34,7 +35,7 @@ def test_cosine_warms_up_and_ends_at_zero():
     assert rates[55] == pytest.approx(0.25)
     assert rates[99] == pytest.approx(0.25 * (1 + math.cos(math.pi * 89 / 90)))
     assert 0 < rates[99] < 1e-3
-    assert all(a > b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert all(a > b for a, b in pairwise(rates[10:]))
     assert optimiser.param_groups[0]["lr"] == pytest.approx(0.1 * rates[99])
 
 
