@@ -14,7 +14,7 @@ from typing import Any
 
 from topdata.errors import HubError, TopdataError, nearest, one_line
 from topdata.hub.address import PUBLIC
-from topdata.hub.contents import Changes, File, require_inside
+from topdata.hub.contents import Changes, File, require_inside, require_size
 from topdata.hub.interface import Refs
 from topdata.hub.parallel import arriving
 from topdata.progress import Progress
@@ -35,6 +35,17 @@ class HuggingFaceHub:
         self.endpoint = endpoint
         self.kind = kind
         self._api = HfApi(endpoint=endpoint, library_name="topdata")
+
+    def repos(self, owner: str | None, *, index: str, tag: str) -> list[str]:
+        """See :class:`topdata.hub.interface.Hub`."""
+        ask: Any = self._api.list_models if self.kind == "model" else self._api.list_datasets
+        among = {"filter": tag} if owner is None and self.endpoint == PUBLIC else {}
+        with self._told(owner or f"{self.kind}s"):
+            return sorted(
+                info.id
+                for info in ask(author=owner, full=True, **among)
+                if any(file.rfilename == index for file in info.siblings or ())
+            )
 
     def refs(self, repo: str) -> Refs | None:
         """See :class:`topdata.hub.interface.Hub`. A private repository may look missing."""
@@ -80,10 +91,13 @@ class HuggingFaceHub:
             for entry in tree:
                 if isinstance(entry, RepoFile):
                     path = require_inside(entry.path, self._where(repo))
+                    size = require_size(
+                        entry.lfs.size if entry.lfs else entry.size, f"{self._where(repo)}: {path}"
+                    )
                     if entry.lfs:  # its blob would be that of the pointer
-                        files.append(File(path, entry.lfs.size, entry.lfs.sha256))
+                        files.append(File(path, size, entry.lfs.sha256))
                     else:
-                        files.append(File(path, entry.size, git_blob=entry.blob_id))
+                        files.append(File(path, size, git_blob=entry.blob_id))
         return files
 
     def fetch(self, repo: str, commit: str, files: Sequence[File], folder: Path) -> Iterator[File]:
