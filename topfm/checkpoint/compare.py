@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from topfm.checkpoint.facts import DataSeen, Facts
+from topfm.checkpoint.facts import Ancestor, DataSeen, Facts
 from topfm.checkpoint.format import WEIGHTS
 from topfm.checkpoint.verify import Verified
 from topfm.errors import CheckpointError
@@ -64,7 +64,7 @@ def compare(first: Verified, second: Verified) -> Comparison:
     reshaped = [
         Change(name, _shape(first, name), _shape(second, name))
         for name in shared
-        if name not in set(alike)
+        if ours[name] != theirs[name]
     ]
     return Comparison(
         facts=_facts(first.facts, second.facts),
@@ -93,8 +93,13 @@ def _sections(facts: Facts) -> dict[str, dict[str, Any]]:
     }  # fmt: skip
     sections = {section: {key: content[key] for key in keys} for section, keys in names.items()}
     sections["data"] = _seen(facts.data)
-    sections["lineage"] = {"ancestors": [ancestor.digest for ancestor in facts.ancestors]}
+    sections["lineage"] = {"ancestors": [_named(ancestor) for ancestor in facts.ancestors]}
     return sections
+
+
+def _named(ancestor: Ancestor) -> str:
+    revision = f"@{ancestor.revision}" if ancestor.revision else ""
+    return f"{ancestor.address}{revision}, digest {ancestor.digest[:16]}..."
 
 
 def _seen(data: DataSeen) -> dict[str, Any]:
@@ -102,14 +107,13 @@ def _seen(data: DataSeen) -> dict[str, Any]:
         **data.model_dump(mode="json", exclude={"sources", "processes"}),
         "processes": {process.name: process.events for process in data.processes},
         "cross_sections": {process.name: process.cross_section for process in data.processes},
-        "sources": {
-            f"{source.file} {source.sha256[:16]}": source.events for source in data.sources
-        },
+        "sources": {f"{seen.file} {seen.sha256[:16]}": seen.events for seen in data.sources},
     }
 
 
 def _changes(first: Any, second: Any, path: str = "") -> Iterator[Change]:
     """Yield what differs between two plain values, as deep as there are keys."""
+    rows = isinstance(first, list) and isinstance(second, list)  # of which the order counts
     first, second = _keyed(first), _keyed(second)
     if isinstance(first, dict) and second is None:
         second = {}
@@ -119,16 +123,16 @@ def _changes(first: Any, second: Any, path: str = "") -> Iterator[Change]:
         for key in (*first, *(key for key in second if key not in first)):
             where = f"{path}.{key}" if path else key
             yield from _changes(first.get(key), second.get(key), where)
+        orders = [[k for k in side if k in first and k in second] for side in (first, second)]
+        if rows and orders[0] != orders[1]:
+            yield Change(f"{path}, order", *orders)
     elif first != second:
         yield Change(path, first, second)
 
 
 def _keyed(value: Any) -> Any:
-    if (
-        isinstance(value, list)
-        and value
-        and all(isinstance(v, dict) and "name" in v for v in value)
-    ):
+    rows = isinstance(value, list) and value
+    if rows and all(isinstance(row, dict) and "name" in row for row in value):
         return {row["name"]: {k: v for k, v in row.items() if k != "name"} for row in value}
     return value
 

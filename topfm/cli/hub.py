@@ -108,7 +108,7 @@ def list_(
     place: Annotated[
         str,
         typer.Argument(
-            metavar="[ADDRESS]",
+            metavar="ADDRESS",
             help="A repository, an owner, a folder that is a hub; the default hub without it.",
         ),
     ] = "",

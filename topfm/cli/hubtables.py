@@ -10,6 +10,8 @@ from rich.table import Table
 from topfm.checkpoint.compare import Change, Comparison, TensorChange
 from topfm.hub.checkpoints import Entry
 
+_ROWS = 30  # of one table of differences
+
 
 def entries_table(entries: Iterable[Entry]) -> Table:
     """Return one line a tag of each repository, the newest commit of main first."""
@@ -39,12 +41,14 @@ def comparison_tables(found: Comparison, first: str, second: str) -> Iterator[Ta
         yield _changes_table("tensors of one, or of another shape", others, first, second)
 
 
-def _changes_table(title: str, changes: Iterable[Change], first: str, second: str) -> Table:
+def _changes_table(title: str, changes: list[Change], first: str, second: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
     for name in ("", first, second):
         table.add_column(name, overflow="fold")
-    for change in changes:
+    for change in changes[:_ROWS]:
         table.add_row(change.key, _text(change.first), _text(change.second))
+    if len(changes) > _ROWS:
+        table.add_row(f"and {len(changes) - _ROWS} more (--json)", "", "")
     return table
 
 

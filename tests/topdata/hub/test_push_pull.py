@@ -16,7 +16,7 @@ from topdata.hub.pushing import push as push_any
 from topdata.manifest import damaged_files
 from topdata.progress import Silent
 
-from .conftest import Web
+from ...hub_places import Web
 
 NAME = "group/tops"
 SHARD = "data/train-tttt-00000.parquet"
