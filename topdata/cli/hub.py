@@ -9,12 +9,11 @@ from typing import Annotated
 
 import typer
 
-from topdata.cli.progress import Bar
+from topdata.cli.progress import Bar, Interruptible
 from topdata.cli.tables import console, splits
 from topdata.hub.dataset import pull as pull_dataset
 from topdata.hub.dataset import push as push_dataset
 from topdata.manifest import read_manifest
-from topdata.progress import Progress
 
 _ADDRESS = (
     "org/name on the hub of TOPFM_HUB, HF_ENDPOINT or Hugging Face, or file:DIR/org/name in a "
@@ -47,10 +46,10 @@ def push(
 
     The dataset is checked against its manifest first. Only files that the hub lacks travel.
     """
-    with _Interruptible(), Bar() as bar:
+    with Interruptible(), Bar() as bar:
         done = push_dataset(
             folder, address, tag=tag, message=message, private=private, force=force,
-            progress=_shown(bar),
+            progress=bar.shown,
         )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(asdict(done), indent=1))
@@ -81,8 +80,8 @@ def pull(
     Without -o it lies in the cache, ~/.cache/topdata or TOPDATA_CACHE, by commit: a commit that is
     there is not asked for again.
     """
-    with _Interruptible(), Bar() as bar:
-        done = pull_dataset(address, output, progress=_shown(bar))
+    with Interruptible(), Bar() as bar:
+        done = pull_dataset(address, output, progress=bar.shown)
     manifest = read_manifest(done.path)
     if as_json:
         found = {**asdict(done), "path": str(done.path), "name": manifest.name}
@@ -93,20 +92,3 @@ def pull(
         sent = f"{done.fetched} files fetched ({done.fetched_bytes / 1e6:.1f} MB)"
         out.print(f"{done.address} from {done.hub}: {sent}, all verified", soft_wrap=True)
     out.print(f"dataset {manifest.name!r} is in {done.path}: {splits(manifest)}", soft_wrap=True)
-
-
-def _shown(bar: Bar) -> Progress | None:
-    """Return the bar where there is a terminal to see it."""
-    return bar if bar.visible else None
-
-
-class _Interruptible:
-    """Says what to do after an interruption."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is KeyboardInterrupt:
-            typer.echo("topdata: interrupted; the same command goes on from here", err=True)
-            raise typer.Exit(130) from None

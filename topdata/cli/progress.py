@@ -7,6 +7,7 @@ import time
 from types import TracebackType
 from typing import Any, TextIO
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -59,6 +60,11 @@ class Bar:
         """Tell whether somebody sees it."""
         return not self._bar.disable
 
+    @property
+    def shown(self) -> Bar | None:
+        """Itself where there is a terminal to see it."""
+        return self if self.visible else None
+
     def __enter__(self) -> Bar:
         if not self._bar.disable:
             self._bar.start()
@@ -90,6 +96,23 @@ class Bar:
         """Say at once what is lost; the summary comes in the end."""
         if event == "lost" and not self._bar.disable:
             self._bar.console.print(f"lost: {facts['file']}: {facts['reason']}", soft_wrap=True)
+
+
+class Interruptible:
+    """Says after an interruption what to do."""
+
+    def __init__(self, program: str = "topdata") -> None:
+        self._program = program
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is KeyboardInterrupt:
+            typer.echo(
+                f"{self._program}: interrupted; the same command goes on from here", err=True
+            )
+            raise typer.Exit(130) from None
 
 
 class JsonLog:

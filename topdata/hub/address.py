@@ -6,10 +6,11 @@
 ``hf:org/name@v1.0.2``       the same without a look at ``TOPFM_HUB``; ``hf://datasets/org/name``
                              as the libraries of Hugging Face write it
 ``file:DIR/org/name@v1.0.2`` in a directory hub; also without ``file:`` if it starts with . or /
-``./folder``                 a folder that holds a dataset (or a checkpoint), used as it is
+``./folder`` ``folder``      a folder that holds a dataset (or a checkpoint), used as it is
 ===========================  =====================================================================
 
-A revision is a tag, a branch or a full commit id; without one it is the newest on main.
+A revision is a tag, a branch or a full commit id; without one it is the newest on main. What could
+be a folder or an address is refused, so that no folder stands in for a published name by chance.
 """
 
 from __future__ import annotations
@@ -66,7 +67,50 @@ def parse(text: str, kind: str, index: str) -> Address | Path:
         return _local(text, kind, index)
     if text.startswith("hf:"):
         return _on_hub(text, _without_kind(text, kind), _endpoint("HF_ENDPOINT", PUBLIC), "hf:")
+    if text and (Path(text) / index).is_file():
+        if "/" in text:
+            raise RecipeError(f"{text}: is a folder here; give ./{text}, or hf:{text} for a hub")
+        return Path(text)  # one word is no address
     return _on_hub(text, text, _default_hub())
+
+
+def at_revision(text: str, revision: str | None) -> str:
+    """Return an address with the revision of an option. Raises :class:`RecipeError` for two."""
+    given = text.rpartition("/")[2].partition("@")[2]
+    if revision is None or given == revision:
+        return text
+    if given:
+        raise RecipeError(f"{text}: asks for another revision than --revision {revision}")
+    return f"{text}@{revision}"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A hub, or an owner on it, or one repository."""
+
+    hub: str
+    owner: str | None = None
+    name: str | None = None
+    scheme: str = ""
+
+
+def parse_place(text: str) -> Place | Path:
+    """Return what on a hub is meant, or a folder: of a directory hub, or in one.
+
+    Nothing is the default hub, one word an owner. Raises :class:`RecipeError` for anything else.
+    """
+    if text.startswith(("file:", ".", "/")):
+        return Path(os.path.abspath(_path(text)))
+    scheme = "hf:" if text.startswith("hf:") else ""
+    hub = _endpoint("HF_ENDPOINT", PUBLIC) if scheme else _default_hub()
+    rest = text.removeprefix("hf:").removeprefix("//")
+    if "/" not in rest:
+        return Place(hub, _word(rest, text) if rest else None, scheme=scheme)
+    where = _on_hub(text, rest, hub, scheme)
+    if where.revision is not None:
+        raise RecipeError(f"{text}: all revisions are listed; give {where.repo}")
+    owner, name = where.repo.split("/")
+    return Place(hub, owner, name, scheme)
 
 
 def require_tag(tag: str) -> str:
@@ -76,18 +120,22 @@ def require_tag(tag: str) -> str:
     return _word(tag, f"tag {tag!r}")
 
 
-def _local(text: str, kind: str, index: str) -> Address | Path:
+def _path(text: str) -> Path:
+    """Return the path of an address of a folder."""
     path = text.removeprefix("file:")
     if path.startswith("//"):
         if not path.startswith("///"):
             raise RecipeError(f"{text}: names a host; give file:/DIR/org/name")
         path = path[2:]
-    folder = Path(path).expanduser()
+    return Path(path).expanduser()
+
+
+def _local(text: str, kind: str, index: str) -> Address | Path:
+    folder = _path(text)
     if (folder / index).is_file():
         return folder
-    path, revision = _split(text, path)
-    folder = Path(path).expanduser()
-    if (folder / index).is_file():
+    path, revision = _split(text, str(folder))
+    if (Path(path) / index).is_file():
         raise RecipeError(f"{text}: a plain folder has no revisions; give {path}")
     *parents, organisation, name = ("", "", *Path(path).parts)
     if not organisation or organisation in (".", "..", "/"):
@@ -95,7 +143,7 @@ def _local(text: str, kind: str, index: str) -> Address | Path:
             f"{text}: no {kind} there (no {index} in it), and no DIR/org/name of a directory hub"
         )
     repo = _repo(text, f"{organisation}/{name}")
-    return Address(os.path.abspath(Path(*parents).expanduser()), repo, revision)
+    return Address(os.path.abspath(Path(*parents)), repo, revision)
 
 
 def _on_hub(text: str, rest: str, hub: str, scheme: str = "") -> Address:

@@ -34,6 +34,13 @@ def require_inside(path: str, where: str) -> str:
     return path
 
 
+def require_size(size: object, where: str) -> int:
+    """Return a size that can be one. Raises :class:`Damaged`."""
+    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+        raise Damaged(f"{where}: has the size {size!r}: refused")
+    return size
+
+
 def described(folder: Path, path: str) -> File:
     """Return a local file with its size and sha256."""
     with open(folder / path, "rb") as stream:

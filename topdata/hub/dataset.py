@@ -24,6 +24,8 @@ class Dataset:
     name: str = "dataset"
     index: str = FILE_NAME
     allowed: tuple[str, ...] = ("*.parquet", "*.md", "*.json")
+    index_limit: int = 1 << 28
+    tag: str = "topdata"
 
     def listed(self, folder: Path) -> list[File]:
         """Return the files that the manifest lists, the card and the manifest itself."""
@@ -43,6 +45,9 @@ class Dataset:
         files = self.listed(folder)
         _require_no_others(folder, {file.path for file in files})
         return [file if file.sha256 else described(folder, file.path) for file in files]
+
+    def require_whole(self, folder: Path) -> None:
+        """Do nothing: shards are hashed as they arrive, and are too large to be at every use."""
 
     def version(self, folder: Path) -> str:
         """Return the version of the schema."""

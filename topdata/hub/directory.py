@@ -26,9 +26,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from topdata.errors import HubError, RecipeError, nearest, one_line
+from topdata.errors import HubError, nearest, one_line
 from topdata.hub.address import is_commit
-from topdata.hub.contents import Changes, File, require_inside
+from topdata.hub.contents import Changes, File, require_inside, require_size
 from topdata.hub.interface import Refs
 from topdata.hub.parallel import arriving
 from topdata.progress import Progress
@@ -45,8 +45,20 @@ class DirectoryHub:
         self.root = Path(root)
         self.kind = kind
 
+    def repos(self, owner: str | None, *, index: str, tag: str) -> list[str]:
+        """See :class:`topdata.hub.interface.Hub`."""
+        self._require_root()
+        homes = [
+            home
+            for above in ([self.root / owner] if owner else _shown(self.root))
+            for home in _shown(above)
+            if (home / "main").is_dir()
+        ]
+        return [name for home in homes if self._holds(name := f"{home.parent.name}/{home.name}")]
+
     def refs(self, repo: str) -> Refs | None:
         """See :class:`topdata.hub.interface.Hub`."""
+        self._require_root()
         home = self.root / repo
         if not home.is_dir():
             return None
@@ -57,7 +69,8 @@ class DirectoryHub:
         """See :class:`topdata.hub.interface.Hub`."""
         refs = self.refs(repo)
         if refs is None or refs.main is None:
-            raise HubError(f"{self.root / repo}: no such {self.kind} on this hub")
+            itself = ", and the folder itself holds none" if refs is not None else ""
+            raise HubError(f"{self.root / repo}: no such {self.kind} on this hub{itself}")
         if revision in (None, "main"):
             return refs.main
         if revision in refs.tags:
@@ -78,7 +91,10 @@ class DirectoryHub:
             if content is None:
                 raise HubError(f"{note}: damaged, its sha256 is not its name")
             form, kind = content["format"], content["kind"]
-            files = [File(f["path"], f["size"], f["sha256"]) for f in content["files"]]
+            files = [
+                File(f["path"], require_size(f["size"], f"{note}: {f['path']}"), f["sha256"])
+                for f in content["files"]
+            ]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise HubError(f"{note}: cannot be read ({one_line(error)})") from error
         if form != FORMAT:
@@ -109,13 +125,6 @@ class DirectoryHub:
 
     def create(self, repo: str, *, private: bool | None) -> None:
         """See :class:`topdata.hub.interface.Hub`. Who may read is the folder's affair."""
-        if private is not None:
-            raise RecipeError(
-                f"{self.root}: --private and --public are for hubs on the web; here the rights of "
-                "the folder decide"
-            )
-        if not self.root.is_dir():
-            raise HubError(f"{self.root}: no such folder; to start a hub there, make it")
         (self.root / repo).mkdir(parents=True, exist_ok=True)
 
     def publish(
@@ -164,6 +173,20 @@ class DirectoryHub:
                 f"{self.root / repo}: tag {tag!r} has just been given to another revision"
             )
 
+    def _require_root(self) -> None:
+        if not self.root.is_dir():
+            raise HubError(f"{self.root}: no such folder; to start a hub there, make it")
+
+    def _holds(self, repo: str) -> bool:
+        """Tell whether a repository holds our kind, by its newest revision."""
+        _, commit = self._newest(repo)
+        if commit is None:
+            return False
+        try:
+            return bool(json.loads(self._note(repo, commit).read_bytes())["kind"] == self.kind)
+        except (OSError, ValueError, KeyError, TypeError):
+            return True  # damaged; whoever looks closer is told
+
     def _newest(self, repo: str) -> tuple[int, str | None]:
         """Return number and id of the newest revision of main; 0 and None before the first."""
         marks = [path for path in _shown(self.root / repo / "main") if path.name.isdigit()]
@@ -194,6 +217,15 @@ class DirectoryHub:
         self._note(repo, commit).parent.mkdir(parents=True, exist_ok=True)
         write_whole(self._note(repo, commit), text)
         return commit
+
+
+def owner_and_name(folder: Path) -> tuple[Path, str | None, str | None]:
+    """Return the hub that a folder is, or that it is in as an owner or as a repository."""
+    if (folder / "main").is_dir():
+        return folder.parent.parent, folder.parent.name, folder.name
+    if any((home / "main").is_dir() for home in _shown(folder)):
+        return folder.parent, folder.name, None
+    return folder, None, None
 
 
 def _shown(folder: Path) -> list[Path]:

@@ -7,14 +7,15 @@ of what it downloads: whoever calls :meth:`HuggingFaceHub.fetch` verifies.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from topdata.errors import HubError, TopdataError, nearest, one_line
 from topdata.hub.address import PUBLIC
-from topdata.hub.contents import Changes, File, require_inside
+from topdata.hub.contents import Changes, File, require_inside, require_size
 from topdata.hub.interface import Refs
 from topdata.hub.parallel import arriving
 from topdata.progress import Progress
@@ -35,6 +36,17 @@ class HuggingFaceHub:
         self.endpoint = endpoint
         self.kind = kind
         self._api = HfApi(endpoint=endpoint, library_name="topdata")
+
+    def repos(self, owner: str | None, *, index: str, tag: str) -> list[str]:
+        """See :class:`topdata.hub.interface.Hub`."""
+        ask: Any = self._api.list_models if self.kind == "model" else self._api.list_datasets
+        among = {"filter": tag} if owner is None and self.endpoint == PUBLIC else {}
+        with self._told(owner or f"{self.kind}s"):
+            return sorted(
+                info.id
+                for info in ask(author=owner, full=True, **among)
+                if any(file.rfilename == index for file in info.siblings or ())
+            )
 
     def refs(self, repo: str) -> Refs | None:
         """See :class:`topdata.hub.interface.Hub`. A private repository may look missing."""
@@ -80,10 +92,13 @@ class HuggingFaceHub:
             for entry in tree:
                 if isinstance(entry, RepoFile):
                     path = require_inside(entry.path, self._where(repo))
+                    size = require_size(
+                        entry.lfs.size if entry.lfs else entry.size, f"{self._where(repo)}: {path}"
+                    )
                     if entry.lfs:  # its blob would be that of the pointer
-                        files.append(File(path, entry.lfs.size, entry.lfs.sha256))
+                        files.append(File(path, size, entry.lfs.sha256))
                     else:
-                        files.append(File(path, entry.size, git_blob=entry.blob_id))
+                        files.append(File(path, size, git_blob=entry.blob_id))
         return files
 
     def fetch(self, repo: str, commit: str, files: Sequence[File], folder: Path) -> Iterator[File]:
@@ -106,7 +121,7 @@ class HuggingFaceHub:
                     library_name="topdata",
                 )
 
-        with _quiet():
+        with _quiet(), _own_endpoint(None):
             yield from arriving(download, files)
 
     def create(self, repo: str, *, private: bool | None) -> None:
@@ -126,20 +141,22 @@ class HuggingFaceHub:
         additions = [CommitOperationAdd(file.path, folder / file.path) for file in changes.add]
         deletions = [CommitOperationDelete(path, is_folder=False) for path in changes.delete]
         told.start("sending", sum(file.size for file in changes.add))
-        with self._told(repo), _quiet(), _on_other_hubs(self.endpoint):
+        plain = nullcontext() if self.endpoint == PUBLIC else _WITHOUT_XET
+        with self._told(repo), _quiet(), plain:
             for first in range(0, len(additions), AT_ONCE):  # the client's own bars cannot be ours
                 some = slice(first, first + AT_ONCE)
                 self._api.preupload_lfs_files(
                     repo, additions[some], repo_type=self.kind, free_memory=False
                 )
                 told.advance(sum(file.size for file in changes.add[some]))
-            commit = self._api.create_commit(
-                repo,
-                [*additions, *deletions],
-                commit_message=message,
-                repo_type=self.kind,
-                parent_commit=parent,
-            )
+            with _own_endpoint(self.endpoint):
+                commit = self._api.create_commit(
+                    repo,
+                    [*additions, *deletions],
+                    commit_message=message,
+                    repo_type=self.kind,
+                    parent_commit=parent,
+                )
         return str(commit.oid)
 
     def tag(self, repo: str, tag: str, commit: str, *, move: bool) -> None:
@@ -229,21 +246,54 @@ def _quiet() -> Iterator[None]:
         enable_progress_bars()
 
 
-@contextmanager
-def _on_other_hubs(endpoint: str) -> Iterator[None]:
-    """Use plain LFS where the hub is another one: the client would not fall back to it by itself.
+class _WithoutXet:
+    """Makes the client use plain LFS, as it would not fall back to it by itself.
 
-    Older clients (1.0 still) also take the address of a commit for one of the endpoint that was
-    set when they were imported.
+    The switch is one for all threads: the first one turns it off, the last one puts it back.
     """
-    from huggingface_hub import constants
 
-    if endpoint == PUBLIC:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users, self._before = 0, False
+
+    def __enter__(self) -> None:
+        from huggingface_hub import constants
+
+        with self._lock:
+            if not self._users:
+                self._before = constants.HF_HUB_DISABLE_XET
+                constants.HF_HUB_DISABLE_XET = True
+            self._users += 1
+
+    def __exit__(self, *_: object) -> None:
+        from huggingface_hub import constants
+
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                constants.HF_HUB_DISABLE_XET = self._before
+
+
+_WITHOUT_XET = _WithoutXet()
+_ONE = threading.Lock()
+
+
+@contextmanager
+def _own_endpoint(endpoint: str | None) -> Iterator[None]:
+    """Let older clients (1.0 still) take the address of a commit for one of this endpoint.
+
+    They know only the endpoint that was set when they were imported. While it is another one, a
+    download in another thread would go to a wrong host, with the token: None is to wait for that.
+    """
+    from huggingface_hub import CommitInfo, constants
+
+    if "_endpoint" in CommitInfo.__dataclass_fields__:
         yield
         return
-    before = constants.HF_HUB_DISABLE_XET, constants.ENDPOINT
-    constants.HF_HUB_DISABLE_XET, constants.ENDPOINT = True, endpoint
-    try:
-        yield
-    finally:
-        constants.HF_HUB_DISABLE_XET, constants.ENDPOINT = before
+    with _ONE:
+        before = constants.ENDPOINT
+        constants.ENDPOINT = endpoint or before
+        try:
+            yield
+        finally:
+            constants.ENDPOINT = before

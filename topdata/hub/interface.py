@@ -29,12 +29,29 @@ class Kind(Protocol):
         """Patterns of files; nothing else is fetched."""
         ...
 
+    @property
+    def index_limit(self) -> int:
+        """Bytes of the largest index that is fetched: it is read before anything is known."""
+        ...
+
+    @property
+    def tag(self) -> str:
+        """What cards of this kind carry as a tag, to find them among millions."""
+        ...
+
     def listed(self, folder: Path) -> list[File]:
         """Return all files of which the index speaks, itself included, from the index alone."""
         ...
 
     def checked(self, folder: Path) -> list[File]:
         """Return all files with size and sha256; raise if one is damaged, missing or foreign."""
+        ...
+
+    def require_whole(self, folder: Path) -> None:
+        """Raise unless a pulled folder, whose files are all there, is what it should be.
+
+        It is asked before such a folder appears, and again each time one is taken from the cache.
+        """
         ...
 
     def version(self, folder: Path) -> str:
@@ -52,6 +69,13 @@ class Refs:
 
 class Hub(Protocol):
     """A place that keeps revisions of repositories. Every method may raise :class:`HubError`."""
+
+    def repos(self, owner: str | None, *, index: str, tag: str) -> list[str]:
+        """Return the names of repositories that hold the file ``index``, of one owner or of all.
+
+        A public hub may show of all owners only repositories whose card carries the ``tag``.
+        """
+        ...
 
     def refs(self, repo: str) -> Refs | None:
         """Return the references, or None where the repository does not exist."""

@@ -13,17 +13,23 @@ from topdata.errors import HubError, OutputError, TopdataError
 from topdata.whole import sync
 
 
-def place(target: Path, fill: Callable[[Path], None]) -> bool:
+def place(
+    target: Path, fill: Callable[[Path], None], *, stays: Callable[[], bool] = lambda: True
+) -> bool:
     """Make the folder ``target`` with what ``fill`` puts into the folder that it is given.
 
     That folder lies beside the target and stays after an interruption or a lost connection, so
     that the next call finds in it what the last one brought. Two processes do not work at it at
-    once: the second waits. Returns False where the target is there already.
+    once: the second waits. Returns False where the target is there already and ``stays``; one that
+    does not is replaced.
     """
     root = target.parent / f".{target.name}.partial"
     with _locked(root):
         if target.exists():
-            return False
+            if stays():
+                shutil.rmtree(root)
+                return False
+            shutil.rmtree(target)
         work = root / "files"
         work.mkdir(exist_ok=True)
         try:

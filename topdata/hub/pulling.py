@@ -6,7 +6,9 @@ import os
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from topdata.errors import HubError, InputError, OutputError, RecipeError, TopdataError
 from topdata.hub.address import Address, is_commit, parse
@@ -24,6 +26,8 @@ from topdata.hub.interface import Hub, Kind
 from topdata.hub.place import place
 from topdata.progress import Progress, Silent
 
+_Answer = TypeVar("_Answer")
+
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
@@ -36,6 +40,7 @@ class Pulled:
     commit: str
     fetched: int  # files that came from the hub
     fetched_bytes: int
+    mended: str = ""  # what was wrong with a copy in the cache, which was brought again
 
 
 def pull(
@@ -44,8 +49,8 @@ def pull(
     """Return a verified local folder of what an address names.
 
     Without ``output`` that is a folder of the cache, which must not be changed; a commit that is
-    there already is returned without asking the hub. A folder given as such is returned as it is,
-    with its files counted but not hashed.
+    there already is returned without asking the hub, and brought again if it is damaged. A folder
+    given as such is returned as it is, with its files counted but not hashed.
 
     Raises :class:`HubError` when the hub cannot be reached, has no such revision or sends damaged
     files, :class:`OutputError` when the output exists. The folder appears whole or not at all.
@@ -62,15 +67,43 @@ def pull(
     found = Pulled(
         target, where.at(commit), where.hub, where.repo, commit, fetched=0, fetched_bytes=0
     )
+    damage = ""
     if record is not None and output is None:
-        return found
+        damage = _damage(target, record, kind)
+        if not damage:
+            return found
     bringing = _Bringing(where, kind, cache, hub, commit, record, progress or Silent())
-    if record is None and output is None and target.exists():
-        shutil.rmtree(target)  # it lost files since it was pulled
-    made = place(target.absolute(), bringing.fill_cache if output is None else bringing.fill)
-    if output is not None and not made:
-        raise OutputError(f"{output}: another pull has just made it")
-    return replace(found, fetched=bringing.fetched, fetched_bytes=bringing.fetched_bytes)
+    try:
+        if output is None:
+            good = partial(_is_good, cache, commit, kind)
+            place(target.absolute(), bringing.fill_cache, stays=good)
+        elif not place(target.absolute(), bringing.fill):
+            raise OutputError(f"{output}: another pull has just made it")
+    except HubError as error:
+        if damage:
+            raise HubError(f"{error}; the copy in the cache is damaged ({damage})") from error
+        raise
+    return replace(
+        found, fetched=bringing.fetched, fetched_bytes=bringing.fetched_bytes, mended=damage
+    )
+
+
+def _damage(folder: Path, record: Record, kind: Kind) -> str:
+    """Return what is damaged of a cached commit, or nothing; raise for what pulling cannot mend."""
+    try:
+        kind.require_whole(folder)
+    except TopdataError:
+        for file in record.files:
+            if wrong := difference(folder, file):
+                return f"{file.path}: {wrong}"
+        raise
+    return ""
+
+
+def _is_good(cache: Cache, commit: str, kind: Kind) -> bool:
+    """Tell whether a cached commit can be used: another process may just have brought it."""
+    record = cache.record(commit)
+    return record is not None and not _damage(cache.folder(commit), record, kind)
 
 
 def _as_it_is(folder: Path, kind: Kind, output: Path | None) -> Pulled:
@@ -136,15 +169,17 @@ class _Bringing:
             there = {file.path: file for file in self._hub.files(self._where.repo, self._commit)}
             index = self._listed(there, File(self._kind.index))
             self._bring(work, [index])
-            wanted = [self._listed(there, file) for file in self._of_index(work)]
+            listed = self._asked(self._kind.listed, work)
+            wanted = [self._listed(there, file) for file in listed]
         self._told.start("pulling", sum(file.size for file in wanted))
         self._bring(work, wanted)
         _remove_others(work, wanted)
+        self._asked(self._kind.require_whole, work)
         return wanted
 
-    def _of_index(self, work: Path) -> list[File]:
+    def _asked(self, question: Callable[[Path], _Answer], work: Path) -> _Answer:
         try:
-            return self._kind.listed(work)
+            return question(work)
         except TopdataError as error:  # it names a folder that will not be there any more
             raise type(error)(str(error).replace(str(work), self._name)) from error
 
@@ -156,6 +191,11 @@ class _Bringing:
         if path not in there:
             raise Damaged(f"{self._name}: {path} is missing on the hub")
         hub = there[path]
+        if path == self._kind.index and hub.size > self._kind.index_limit:
+            raise Damaged(
+                f"{self._name}: {path} of {hub.size / 1e9:.3g} GB, above "
+                f"{self._kind.index_limit >> 20} MB: refused"
+            )
         if file.size not in (-1, hub.size) or (
             file.sha256 and hub.sha256 and file.sha256 != hub.sha256
         ):
@@ -175,6 +215,7 @@ class _Bringing:
                 lacking.append(file)
         if not lacking:
             return
+        self._require_room(work, sum(file.size for file in lacking))
         hub = self._hub or open_hub(self._where, self._kind.name)
         for file in hub.fetch(self._where.repo, self._commit, lacking, work):
             if wrong := difference(work, file):
@@ -184,6 +225,14 @@ class _Bringing:
             self.fetched += 1
             self.fetched_bytes += file.size
             self._told.advance(file.size)
+
+    def _require_room(self, work: Path, needed: int) -> None:
+        free = shutil.disk_usage(work).free
+        if needed > free:
+            raise HubError(
+                f"{self._name}: {needed / 1e9:.3g} GB, and {free / 1e9:.3g} GB are free here: make "
+                "room, or choose another disk with -o or TOPDATA_CACHE"
+            )
 
     def _is_here(self, work: Path, file: File, known: dict[str, Path]) -> bool:
         """Tell whether a file is in the folder, or could be taken from the cache, and is right."""

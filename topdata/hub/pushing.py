@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from topdata.errors import HubError, OutputError, RecipeError
@@ -34,14 +34,16 @@ class Pushed:
 
 def push(
     folder: Path, address: str, kind: Kind, *, tag: str | None = None, message: str = "",
-    private: bool | None = None, force: bool = False, progress: Progress | None = None,
+    private: bool | None = None, force: bool = False, dry_run: bool = False,
+    progress: Progress | None = None,
 ) -> Pushed:  # fmt: skip
     """Publish a folder as one commit on main of a repository, and give it a tag.
 
     The tag is the next free vMAJOR.MINOR.N unless chosen. Only files that the hub lacks travel.
     Content that is on main with a release tag already is left as it is. ``private`` counts for a
     new repository; ``force`` moves an existing tag, replaces what is no ``kind``, and mends damaged
-    objects of a directory hub.
+    objects of a directory hub. A ``dry_run`` asks the hub and changes nothing; its commit is empty
+    where there would be a new one.
 
     Raises :class:`InputError` for a folder that is damaged, :class:`RecipeError` for a wrong
     address or tag, :class:`HubError` where the hub refuses; then nothing was published.
@@ -56,13 +58,28 @@ def push(
     files = kind.checked(folder)
     hub = open_hub(where, kind.name)
     refs = hub.refs(where.repo)
-    if refs is None:
+    if where.local and private is not None:
+        raise RecipeError(
+            f"{where.hub}: --private and --public are for hubs on the web; here the rights of the "
+            "folder decide"
+        )
+    if refs is None and not dry_run:
         hub.create(where.repo, private=private)
-        refs = hub.refs(where.repo) or Refs()
+        refs = hub.refs(where.repo)
+    refs = refs or Refs()
     there = hub.files(where.repo, refs.main) if refs.main else []
     _require_kind(where, there, kind, force)
     todo = changes(folder, files, there, kind.allowed)
     tag, exists = _tag(where, refs, tag, kind.version(folder), bool(todo), force)
+    done = Pushed(
+        where.at(tag), where.hub, where.repo, tag, "" if todo else refs.main or "",
+        new=bool(todo) or not exists, changed=len(todo.add),
+        changed_bytes=sum(file.size for file in todo.add),
+        unchanged=len(files) - len(todo.add),
+        deleted=len(todo.delete),
+    )  # fmt: skip
+    if dry_run:
+        return done
     commit = hub.publish(
         where.repo, folder, files, todo, parent=refs.main,
         message=message or f"{where.repo} {tag}", told=progress or Silent(), repair=force,
@@ -75,13 +92,7 @@ def push(
         )
     if refs.tags.get(tag) != commit:
         hub.tag(where.repo, tag, commit, move=exists)
-    return Pushed(
-        where.at(tag), where.hub, where.repo, tag, commit,
-        new=bool(todo) or not exists, changed=len(todo.add),
-        changed_bytes=sum(file.size for file in todo.add),
-        unchanged=len(files) - len(todo.add),
-        deleted=len(todo.delete),
-    )  # fmt: skip
+    return replace(done, commit=commit)
 
 
 def _chosen_tag(address: str, where: Address, tag: str | None) -> str | None:

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from topdata.errors import one_line
 from topdata.schema.fingerprint import canonical_json
 from topfm.errors import CheckpointError
 
@@ -32,6 +33,7 @@ EVALUATION = "evaluation.json"
 TREES = "model.lgb.txt"  # LightGBM's own text
 ATTRIBUTES = ".gitattributes"  # a hub adds it by itself, so no checksum covers it
 ALLOWED = (WEIGHTS, TREES, SUMS, ATTRIBUTES, "*.json", "*.jsonl", "*.md", "*.png")
+TEXT_LIMIT = 16 << 20  # bytes, of config and checksums
 METADATA = "topfm"  # the one key: safetensors writes two or more in random order
 
 _NAMED = {WEIGHTS, TREES, SUMS, ATTRIBUTES}
@@ -76,6 +78,18 @@ def entries(folder: Path) -> list[str]:
     except OSError as error:
         raise CheckpointError(f"{folder}: cannot be read ({error.strerror})") from error
     return [path.name for path in paths]
+
+
+def read_text(path: Path) -> str:
+    """Read a small file; a checkpoint of a stranger may hold a large one."""
+    with open(path, "rb") as stream:
+        content = stream.read(TEXT_LIMIT + 1)
+    if len(content) > TEXT_LIMIT:
+        raise CheckpointError(f"{path}: larger than {TEXT_LIMIT >> 20} MB: refused")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise CheckpointError(f"{path}: damaged, no UTF-8 ({one_line(error)})") from error
 
 
 def sums_text(digests: Mapping[str, str]) -> str:

@@ -24,12 +24,12 @@ from topfm.checkpoint.format import (
     file_digest,
     metadata_text,
     parse_sums,
+    read_text,
 )
 from topfm.errors import CheckpointError
 
 DTYPES = ("F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL")
 _HEADER = 16 << 20  # bytes, of safetensors: far above what 100,000 tensors need
-_TEXT = 16 << 20  # bytes, of config and checksums
 _AGAIN = "pull or copy it again"
 
 
@@ -72,7 +72,7 @@ def _verified(folder: Path) -> Verified:
     for name in (SUMS, CONFIG, WEIGHTS):
         if name not in names:
             raise CheckpointError(f"{folder}: no {name}, so no whole checkpoint: {_AGAIN}")
-    sums = _text(folder / SUMS)
+    sums = read_text(folder / SUMS)
     digests = parse_sums(sums, folder / SUMS)
     _require_listed(folder, names - {SUMS, ATTRIBUTES}, set(digests))
     for name, wanted in digests.items():
@@ -82,7 +82,7 @@ def _verified(folder: Path) -> Verified:
                 f"{folder / name}: damaged, sha256 {found[:16]}... instead of {wanted[:16]}...: "
                 f"{_AGAIN}"
             )
-    facts = parse_facts(_text(folder / CONFIG), folder / CONFIG)
+    facts = parse_facts(read_text(folder / CONFIG), folder / CONFIG)
     tensors = _weights(folder / WEIGHTS, metadata_text(facts.binding()))
     return Verified(folder, facts, checkpoint_digest(sums), digests, tensors)
 
@@ -92,18 +92,6 @@ def _require_listed(folder: Path, names: set[str], listed: set[str]) -> None:
         raise CheckpointError(f"{folder / name}: missing, {SUMS} lists it: {_AGAIN}")
     for name in sorted(names - listed):
         raise CheckpointError(f"{folder / name}: {SUMS} does not list it: move it away")
-
-
-def _text(path: Path) -> str:
-    """Read a small file; a checkpoint of a stranger may hold a large one."""
-    with open(path, "rb") as stream:
-        content = stream.read(_TEXT + 1)
-    if len(content) > _TEXT:
-        raise CheckpointError(f"{path}: larger than {_TEXT >> 20} MB: refused")
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise CheckpointError(f"{path}: damaged, no UTF-8 ({one_line(error)})") from error
 
 
 def _weights(path: Path, binding: str) -> dict[str, TensorFact]:

@@ -11,6 +11,7 @@ import typer
 from topdata.errors import TopdataError, one_line
 from topfm import __version__
 from topfm.cli.evaluation import evaluate, score, search
+from topfm.cli.hub import diff, list_, publish, pull, verify
 from topfm.cli.info import info
 from topfm.cli.inputs import inputs
 from topfm.cli.training import finetune, pretrain
@@ -46,6 +47,11 @@ app.command()(evaluate)
 app.command()(score)
 app.command()(search)
 app.command()(info)
+app.command()(publish)
+app.command()(pull)
+app.command("list")(list_)
+app.command()(verify)
+app.command()(diff)
 app.command()(inputs)
 
 

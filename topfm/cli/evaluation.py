@@ -8,15 +8,16 @@ from typing import Annotated
 
 import typer
 
+from topdata.errors import RecipeError
 from topfm.cli import options as o
 from topfm.cli.epochs import Epochs
-
-Checkpoint = Annotated[str, typer.Argument(help="A checkpoint's folder.")]
+from topfm.hub import checkpoints
 
 
 def evaluate(
-    checkpoint: Checkpoint,
+    checkpoint: o.Checkpoint,
     dataset: o.Dataset,
+    revision: o.Revision = None,
     split: Annotated[str, typer.Option("--split", help="The split to evaluate on.")] = "test",
     baselines: Annotated[
         bool,
@@ -47,26 +48,32 @@ def evaluate(
     from topfm.runs.evaluate import evaluate as run
     from topfm.runs.record import record_report
 
-    folder = o.folder(checkpoint)
     with Epochs(silent=True) as shown:
+        model = checkpoints.locate(checkpoint, revision=revision, progress=shown)
+        if record and model.revision:
+            raise RecipeError(
+                f"{checkpoint}: --record changes a checkpoint, and what is on a hub stays as it "
+                f"is: `topfm pull {checkpoint} -o FOLDER` first"
+            )
         data = locate(dataset, progress=shown)
         report = run(
-            folder, data, split=split, baselines=baselines, pictures=plots, n_replicas=replicas,
-            seed=seed, progress=shown,
+            model.folder, data, split=split, baselines=baselines, pictures=plots,
+            n_replicas=replicas, seed=seed, progress=shown,
         )  # fmt: skip
     if as_json:
         typer.echo(report.to_json())
     else:
         print_tables(table.rich() for table in tables(report))
     if record:
-        digest = record_report(folder, report, plots)
-        typer.echo(f"recorded in {folder}, its digest is now {digest}", err=as_json)
+        digest = record_report(model.folder, report, plots)
+        typer.echo(f"recorded in {model.folder}, its digest is now {digest}", err=as_json)
 
 
 def score(
-    checkpoint: Checkpoint,
+    checkpoint: o.Checkpoint,
     dataset: o.Dataset,
     output: Annotated[Path, typer.Option("--output", "-o", help="The Parquet file to write.")],
+    revision: o.Revision = None,
     split: Annotated[
         str | None, typer.Option("--split", help="One split only; all without it.")
     ] = None,
@@ -83,9 +90,10 @@ def score(
     from topfm.runs.score import score as run
 
     with Epochs(silent=True) as shown:
+        model = checkpoints.locate(checkpoint, revision=revision, progress=shown)
         data = locate(dataset, progress=shown)
         n = run(
-            o.folder(checkpoint), data, output, split=split, embedding=embedding,
+            model.folder, data, output, split=split, embedding=embedding,
             overwrite=overwrite, progress=shown,
         )  # fmt: skip
     typer.echo(f"{output}: scores of {n} events")

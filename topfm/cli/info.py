@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
 
 import typer
 from rich import box
@@ -13,22 +12,24 @@ from rich.table import Table
 from topfm.checkpoint.facts import Facts
 from topfm.checkpoint.verify import verify
 from topfm.cli import options as o
+from topfm.hub import checkpoints
 
 
 def info(
-    checkpoint: Annotated[str, typer.Argument(help="A checkpoint's folder.")],
+    checkpoint: o.Checkpoint,
+    revision: o.Revision = None,
     as_json: o.Json = False,
 ) -> None:
     """Verify a checkpoint and say what it is, what it reads and what it has seen.
 
     Example: `topfm info base`
     """
-    folder = o.folder(checkpoint)
+    folder = checkpoints.locate(checkpoint, revision=revision).folder
     found = verify(folder)
     if as_json:
         typer.echo(found.facts.to_json(), nl=False)
         return
-    table = Table(show_header=False, box=box.SIMPLE, title=str(folder), title_justify="left")
+    table = Table(show_header=False, box=box.SIMPLE, title=checkpoint, title_justify="left")
     for name, value in _rows(found.facts):
         table.add_row(name, value)
     table.add_row("digest", found.digest)

@@ -13,6 +13,14 @@ from topfm.config import RunConfig, load_config
 
 DATA_HELP = "A built dataset: its folder, or its address on a hub."
 Dataset = Annotated[str, typer.Argument(help=DATA_HELP)]
+CHECKPOINT_HELP = "A checkpoint: its folder, or its address on a hub."
+Checkpoint = Annotated[str, typer.Argument(help=CHECKPOINT_HELP)]
+Revision = Annotated[
+    str | None,
+    typer.Option(
+        "--revision", help="Tag, branch or commit of the checkpoint; the same as @ in its address."
+    ),
+]
 Output = Annotated[Path, typer.Option("--output", "-o", help="The checkpoint to write.")]
 Tasks = Annotated[
     list[str] | None,
@@ -75,8 +83,3 @@ def configured(
     known = config.model_dump(exclude_unset=True).get("tasks", {})
     over["tasks"] = {name: known.get(name, {}) for name in tasks}
     return load_config(path, over)
-
-
-def folder(checkpoint: str) -> Path:
-    """Return the folder of a checkpoint."""
-    return Path(checkpoint)

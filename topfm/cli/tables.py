@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from topfm.evaluation.entropy import Search
-from topfm.evaluation.values import value_of
+if TYPE_CHECKING:
+    from topfm.evaluation.entropy import Search
 
 _PIPE_WIDTH = 160  # where there is no terminal to measure
 
@@ -25,6 +26,8 @@ def print_tables(tables: Iterable[Table]) -> None:
 
 def search_table(found: Search, n_background: int, n_signal: int) -> Table:
     """Return the figures of a search."""
+    from topfm.evaluation.values import value_of
+
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left",
                   title=f"{n_background} background and {n_signal} signal events")  # fmt: skip
     for name in ("", "entropy", "MET alone"):

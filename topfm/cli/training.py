@@ -9,7 +9,7 @@ import typer
 
 from topfm.cli import options as o
 from topfm.cli.epochs import Epochs
-from topfm.located import Located
+from topfm.hub import checkpoints
 
 if TYPE_CHECKING:
     from topfm.runs.train import Trained
@@ -60,9 +60,10 @@ def pretrain(
 
 
 def finetune(
-    checkpoint: Annotated[str, typer.Argument(help="The checkpoint to start from.")],
+    checkpoint: o.Checkpoint,
     dataset: o.Dataset,
     output: o.Output,
+    revision: o.Revision = None,
     task: o.Tasks = None,
     label: o.LabelText = None,
     labels: o.Labels = None,
@@ -104,11 +105,11 @@ def finetune(
         data__parton_level=parton_level or None,
     )  # fmt: skip
     with Epochs(silent=as_json, board=tensorboard) as shown:
+        parent = checkpoints.locate(checkpoint, revision=revision, progress=shown)
         data = locate(dataset, progress=shown)
         done = train(
-            Located(o.folder(checkpoint)), data, output, run, overwrite=overwrite,
-            restart=restart, progress=shown,
-        )  # fmt: skip
+            parent, data, output, run, overwrite=overwrite, restart=restart, progress=shown
+        )
     _print(done, as_json)
 
 

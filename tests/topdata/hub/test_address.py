@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 
 from topdata.errors import RecipeError
-from topdata.hub.address import Address, is_commit, parse, require_tag
+from topdata.hub.address import (
+    Address,
+    Place,
+    at_revision,
+    is_commit,
+    parse,
+    parse_place,
+    require_tag,
+)
 
 PUBLIC = "https://huggingface.co"
 
@@ -99,10 +107,51 @@ def test_what_is_no_address_is_one_line(text):
     assert "\n" not in str(caught.value).removeprefix(text)
 
 
-def test_a_forgotten_dot_is_named(small, monkeypatch):
+def test_one_word_is_a_folder_or_nothing(small, tmp_path, monkeypatch):
     monkeypatch.chdir(small.parent)
-    with pytest.raises(RecipeError, match=r"or \./tops for a folder"):
+    assert parsed("tops") == Path("tops")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RecipeError, match="tops: no address; give org/name"):
         parsed("tops")
+
+
+def test_a_folder_does_not_stand_in_for_an_address(small, monkeypatch):
+    monkeypatch.chdir(small.parent.parent)
+    text = f"{small.parent.name}/tops"
+    with pytest.raises(RecipeError, match=f"give ./{text}, or hf:{text}"):
+        parsed(text)
+    assert parsed(f"./{text}") == Path(text)
+    assert parsed(f"{text}@v1").revision == "v1"
+
+
+@pytest.mark.parametrize(
+    ("text", "revision", "address"),
+    [
+        ("org/name", None, "org/name"),
+        ("org/name", "v1", "org/name@v1"),
+        ("org/name@v1", "v1", "org/name@v1"),
+        ("./a@b/org/name", "v1", "./a@b/org/name@v1"),
+    ],
+)
+def test_a_revision_as_an_option(text, revision, address):
+    assert at_revision(text, revision) == address
+
+
+def test_two_revisions_are_one_too_many():
+    with pytest.raises(RecipeError, match="another revision than --revision v2"):
+        at_revision("org/name@v1", "v2")
+
+
+def test_places(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "https://hub.example")
+    assert parse_place("") == Place("https://hub.example")
+    assert parse_place("hf:") == Place("https://hub.example", scheme="hf:")
+    assert parse_place("org") == Place("https://hub.example", "org")
+    assert parse_place("hf:org/name") == Place("https://hub.example", "org", "name", "hf:")
+    assert parse_place(f"file:{tmp_path}") == tmp_path
+    for text in ("org/name@v1", "a/b/c", "or g"):
+        with pytest.raises(RecipeError):
+            parse_place(text)
 
 
 @pytest.mark.parametrize(

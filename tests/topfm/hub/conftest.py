@@ -1,0 +1,94 @@
+"""A small trained checkpoint and one fine-tuned from it; the hubs of tests/hub_places.py."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from topfm.cli import main
+from topfm.config import RunConfig, make_config
+from topfm.located import Located
+from topfm.runs.train import finetune, pretrain
+
+from ...conftest import Ran
+from ...hub_places import _server, environment, folder, place, server, web
+
+__all__ = ["_server", "environment", "folder", "place", "server", "web"]
+
+NAME = "group/base"
+
+
+@pytest.fixture(scope="session")
+def kind() -> str:
+    return "model"
+
+
+def _config(label: str) -> RunConfig:
+    content = {
+        "data": {"label": label, "labels": 40},
+        "encoder": {"name": "l1-mlp", "options": {"latent": 8}},
+        "training": {"epochs": 1, "batch_size": 20},
+    }
+    return make_config(content, "test")
+
+
+@pytest.fixture(scope="session")
+def tiny(demo_dataset, tmp_path_factory) -> Path:
+    """A checkpoint of a few seconds of training; never change it, take ``copy``."""
+    output = tmp_path_factory.mktemp("tiny") / "base"
+    return pretrain(Located(demo_dataset), output, _config("n_tops")).output
+
+
+@pytest.fixture(scope="session")
+def tuned(tiny, demo_dataset, tmp_path_factory) -> Path:
+    """A checkpoint that was fine-tuned from it for another label."""
+    output = tmp_path_factory.mktemp("tuned") / "signal"
+    config = _config("process")
+    return finetune(Located(tiny), Located(demo_dataset), output, config).output
+
+
+@pytest.fixture
+def copy(tiny, tmp_path) -> Path:
+    """A copy of the checkpoint that may be changed."""
+    return shutil.copytree(tiny, tmp_path / "copy")
+
+
+@pytest.fixture
+def topfm(capsys) -> Callable[..., Ran]:
+    """Run the command line in this process, as its entry point does."""
+
+    def run(*arguments: object) -> Ran:
+        capsys.readouterr()
+        try:
+            main([str(argument) for argument in arguments])
+            code = 0
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else 0
+        captured = capsys.readouterr()
+        return Ran(code, captured.out, captured.err)
+
+    return run
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def one_line(ran: Ran) -> str:
+    assert ran.code == 2, ran.out + ran.err
+    assert ran.out == ""
+    assert ran.err.count("\n") == 1
+    assert "Traceback" not in ran.err
+    assert ".partial" not in ran.err
+    return ran.err
+
+
+def flip(path: Path) -> None:
+    """Change one byte of a file and not its size, whoever may write it."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(content)
