@@ -133,9 +133,7 @@ def report(arguments, test, probabilities, spent, facts) -> str:
         f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}.",
         "",
         "| classifier | parameters | epochs | CPU s | of the plain one | macro AUC | in the test "
-        "mixture | macro AUC, pb | "
-        + " | ".join(f"{n} tops" for n in range(5))
-        + " | log-loss |",
+        "mixture | macro AUC, pb | " + " | ".join(f"{n} tops" for n in range(5)) + " | log-loss |",
         "|---|" + "---:|" * 13,
     ]
     plain = mean(cpu for cpu, _ in spent[arguments.variants[0]])
