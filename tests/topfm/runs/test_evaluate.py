@@ -131,7 +131,7 @@ def test_tables_on_the_terminal(base, demo_dataset, topfm):
         (("score", "{base}", "{demo}", "-o", "{tmp}/there"), "exists already"),
         (("search", "{tmp}/none", "{tmp}/none"), "no such file"),
         (("search", "{tmp}/there", "{tmp}/there"), "not a file of scores"),
-        (("info", "{demo}"), "not a checkpoint"),
+        (("info", "{demo}"), "no such model"),
     ],
 )
 def test_mistakes_are_one_line(arguments, message, base, demo_dataset, tmp_path, topfm):
