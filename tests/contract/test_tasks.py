@@ -180,6 +180,10 @@ def test_what_is_hidden_is_not_shown(data, masked):
     assert shown.hidden[question.values].all()
     assert (shown.type[question.types] == HIDDEN_TYPE).all()
     assert shown.there[question.types].all()
+    # slots of true particles are questions alone
+    true = shown.columns[:, 19:], shown.variables[:, 19:], ~shown.hidden[:, 19:]
+    assert not any(part.any() for part in true)
+    assert (shown.type[:, 19:] == HIDDEN_TYPE).all()
     # nothing but what is asked is taken away
     plain = batch_of(events, masked.normaliser)
     kept = ~of_variables(shown.hidden)[:, :19]

@@ -228,3 +228,17 @@ def test_a_state_of_another_training_is_refused(trainer, tmp_path):
     finished.run()
     assert same(state(t), state(finished))
     assert json.dumps(finished.place.log)
+
+
+def test_a_rate_that_was_halved_stays_halved(trainer, tmp_path):
+    settings = {
+        "epochs": 4, "schedule": "plateau", "plateau_patience": 0, "warmup": 0.0,
+        "learning_rate": 1e-30,
+    }  # fmt: skip
+    whole = trainer(**settings).run()
+    rates = [record["learning_rate"] for record in whole.log]
+    assert rates == pytest.approx([1e-30, 1e-30, 5e-31, 2.5e-31], rel=1e-9, abs=0)
+    with pytest.raises(StoppedError):
+        trainer(**settings, work=tmp_path, progress=Interrupting(6)).run()
+    again = trainer(**settings, work=tmp_path).run()
+    assert [record["learning_rate"] for record in again.log] == rates

@@ -20,7 +20,7 @@ def together(forks, n, *argv):
         port = free.getsockname()[1]
     children = [
         forks.start(
-            *argv, ACCELERATE_USE_CPU="true", RANK=str(k), LOCAL_RANK=str(k), WORLD_SIZE=str(n),
+            *argv, CUDA_VISIBLE_DEVICES="", RANK=str(k), LOCAL_RANK=str(k), WORLD_SIZE=str(n),
             LOCAL_WORLD_SIZE=str(n), MASTER_ADDR="localhost", MASTER_PORT=str(port),
         )
         for k in range(n)
@@ -39,7 +39,7 @@ def test_two_processes_learn_what_one_learns(forks, demo_dataset, tmp_path, enco
     argv = (SCRIPT, demo_dataset, tmp_path, encoder, *tasks)
     for n in (1, 2):
         for ran in (
-            together(forks, n, *argv) if n > 1 else [forks.run(*argv, ACCELERATE_USE_CPU="true")]
+            together(forks, n, *argv) if n > 1 else [forks.run(*argv, CUDA_VISIBLE_DEVICES="")]
         ):
             assert ran.code == 0, ran.err
             assert ran.err == "", "no warning of torch"
