@@ -66,5 +66,5 @@ def set_moments(
     for key, value in moments.items():
         name, _, moment = key.rpartition(":")
         parameter = parameters[name]
-        device = "cpu" if moment == "step" else parameter.device
-        optimiser.state[parameter][moment] = value.to(device)
+        # the number of steps too: a fused optimiser reads it on the device
+        optimiser.state[parameter][moment] = value.to(parameter.device)
