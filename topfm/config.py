@@ -55,7 +55,9 @@ class Training(Strict):
 
     epochs: int = Field(10, gt=0)
     batch_size: int = Field(512, gt=0, description="of all processes together")
-    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(
+        3e-3, gt=0, description="the largest; from a checkpoint 5e-4 unless it is chosen"
+    )
     weight_decay: float = Field(1e-2, ge=0, description="decoupled (AdamW)")
     schedule: Literal["cosine", "plateau", "constant"] = "cosine"
     warmup: float = Field(0.05, ge=0, lt=1, description="share of all steps")
@@ -67,6 +69,9 @@ class Training(Strict):
     compile: bool = False
     seed: int = Field(0, ge=0)
     save_steps: int = Field(500, gt=0, description="how often the state is saved within an epoch")
+
+
+FINETUNE_RATE = 5e-4  # what was learned is kept
 
 
 class Finetune(Strict):

@@ -17,7 +17,7 @@ from topfm.data.normalise import Normaliser
 class Encoded:
     """What an encoder makes of B events with N slots."""
 
-    objects: Tensor  # float [B, N, D]; of empty slots nothing may be read
+    objects: Tensor  # float [B, N, D]; of empty slots nothing may be read; N = 0 if not asked for
     event: Tensor  # float [B, D]
 
 
@@ -33,8 +33,13 @@ class Encoder(Protocol):
     ordered: ClassVar[bool]  # the order of slots has a meaning
     width: int  # D
 
-    def __call__(self, batch: EventBatch, query: Tensor | None = None) -> Encoded:
-        """Encode a batch; ``query`` (float [B, N, D]) is added to the embedded objects."""
+    def __call__(
+        self, batch: EventBatch, query: Tensor | None = None, objects: bool = True
+    ) -> Encoded:
+        """Encode a batch; ``query`` (float [B, N, D]) is added to the embedded objects.
+
+        Without ``objects`` nobody reads their embeddings, which may be left out.
+        """
         ...
 
     def options(self) -> dict[str, Any]:
@@ -73,6 +78,7 @@ class Task(Protocol):
 
     name: ClassVar[str]
     needs_label: ClassVar[bool]
+    reads_objects: ClassVar[bool]  # or the event embedding alone
 
     def ask(self, batch: EventBatch, draw: Draw) -> Question:
         """Return what the encoder is shown of a batch in which nothing is hidden."""

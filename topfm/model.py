@@ -42,16 +42,17 @@ class Model(nn.Module):
         for name in self.tasks:
             task = self.task(name)
             question = task.ask(batch, draws[name])
-            encoded = cast(Encoder, self.encoder)(question.batch, question.query)
+            encoder = cast(Encoder, self.encoder)
+            encoded = encoder(question.batch, question.query, task.reads_objects)
             for part, term in task.terms(encoded, question, events, self.normaliser).items():
                 share = term.share * self.shares[name]
                 terms[f"{name}.{part}"] = Term(term.total, term.norm, share)
         return terms
 
     def encode(self, events: Events) -> Encoded:
-        """Encode events of which nothing is hidden."""
+        """Encode events of which nothing is hidden; without embeddings of objects."""
         encoder = cast(Encoder, self.encoder)
-        return encoder(batch_of(events, self.normaliser))
+        return encoder(batch_of(events, self.normaliser), objects=False)
 
     def logits(self, events: Events) -> Tensor:
         """Return what ``classify`` says of events, uncalibrated, float [B, C]."""

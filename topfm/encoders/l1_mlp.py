@@ -39,7 +39,9 @@ class L1Mlp(nn.Module):
         self.decode = _two_layers(latent, 256, 512, _MOST * _SLOT, dropout)
         self.objects = nn.Linear(_SLOT, latent)
 
-    def forward(self, batch: EventBatch, query: Tensor | None = None) -> Encoded:
+    def forward(
+        self, batch: EventBatch, query: Tensor | None = None, objects: bool = True
+    ) -> Encoded:
         """See :class:`topfm.interfaces.Encoder`. Slots beyond the view are answered, not read."""
         n, n_slots = batch.type.shape
         values = torch.cat(
@@ -48,10 +50,12 @@ class L1Mlp(nn.Module):
         values = values * batch.there.unsqueeze(-1)
         flat = values[:, : slots.N_SLOTS].flatten(1)
         event = self.encode(torch.cat([flat, batch.counts], dim=1))
-        objects = self.objects(self.decode(event).view(n, _MOST, _SLOT)[:, :n_slots])
+        if not objects:
+            return Encoded(objects=event.new_zeros(n, 0, self.width), event=event)
+        decoded = self.objects(self.decode(event).view(n, _MOST, _SLOT)[:, :n_slots])
         if query is not None:
-            objects = objects + query
-        return Encoded(objects=functional.gelu(objects), event=event)
+            decoded = decoded + query
+        return Encoded(objects=functional.gelu(decoded), event=event)
 
     def options(self) -> dict[str, Any]:
         """See :class:`topfm.interfaces.Encoder`."""

@@ -41,7 +41,9 @@ class Transformer(nn.Module):
         self.blocks = nn.ModuleList(Block(self.width, heads, dropout) for _ in range(depth))
         self.norm = nn.LayerNorm(self.width)
 
-    def forward(self, batch: EventBatch, query: Tensor | None = None) -> Encoded:
+    def forward(
+        self, batch: EventBatch, query: Tensor | None = None, objects: bool = True
+    ) -> Encoded:
         """See :class:`topfm.interfaces.Encoder`."""
         if torch.compiler.is_exporting():  # shapes must not depend on the content
             return self._encode(batch, query)

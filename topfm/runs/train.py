@@ -20,7 +20,7 @@ from topfm.checkpoint.format import LOG
 from topfm.checkpoint.inputs import inputs_of, require_view, targets
 from topfm.checkpoint.load import LoadReport, Stored, load_into, read
 from topfm.checkpoint.save import require_free, save
-from topfm.config import Encoder, RunConfig
+from topfm.config import FINETUNE_RATE, Encoder, RunConfig
 from topfm.data.columns import COLUMNS
 from topfm.data.events import COUNTS, Events, Label
 from topfm.data.order import mixed
@@ -79,7 +79,10 @@ def finetune(
     require_free(output, overwrite=overwrite)
     stored = read(parent.folder)
     encoder = Encoder(name=stored.facts.encoder.name, options=dict(stored.facts.encoder.options))
-    config = config.model_copy(update={"encoder": encoder})
+    training = config.training
+    if "learning_rate" not in training.model_fields_set:
+        training = training.model_copy(update={"learning_rate": FINETUNE_RATE})
+    config = config.model_copy(update={"encoder": encoder, "training": training})
     prepared = prepare(dataset, config.data, labelled=labelled(config), seed=config.training.seed)
     require_view(stored.facts, prepared.manifest, dataset.folder)
     torch.manual_seed(mixed(config.training.seed, _WEIGHTS))

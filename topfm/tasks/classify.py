@@ -24,6 +24,7 @@ class Classify(nn.Module):
 
     name: ClassVar[str] = "classify"
     needs_label: ClassVar[bool] = True
+    reads_objects: ClassVar[bool] = False
 
     def __init__(
         self, width: int, label: Label | None, dropout: float = 0.0, smoothing: float = 0.0

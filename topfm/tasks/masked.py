@@ -39,6 +39,7 @@ class Masked(nn.Module):
 
     name: ClassVar[str] = "masked"
     needs_label: ClassVar[bool] = False
+    reads_objects: ClassVar[bool] = True
 
     def __init__(
         self, width: int, label: Label | None, fraction: float = 0.3, objectwise: float = 0.5,
