@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pickle
+import shutil
 import threading
 
 import pytest
@@ -254,8 +255,6 @@ def test_of_many_publishers_none_is_lost(place, tiny, tuned, tmp_path):
 
 
 def version(tiny, folder, number):
-    import shutil
-
     shutil.copytree(tiny, folder)
     (folder / "README.md").write_text(f"---\n{{}}\n---\nversion {number}\n")
     write_sums(folder)
