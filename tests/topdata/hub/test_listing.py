@@ -101,8 +101,16 @@ def test_threads_leave_the_client_as_it_was(web, small, extended, monkeypatch):
     first = threading.Thread(target=push, args=(small, NAME))
     first.start()
     assert inside.wait(30)
-    web.server.before_commit = lambda repo: (go.set(), first.join(30))
+    still = []
+
+    def end_first(repo):
+        go.set()
+        first.join(30)
+        still.append(constants.HF_HUB_DISABLE_XET)
+
+    web.server.before_commit = end_first
     push(extended, "group/other")
+    assert still == [True]
     assert not first.is_alive()
     assert (before, False) == (constants.ENDPOINT, constants.HF_HUB_DISABLE_XET)
     assert contents(pull(NAME).path) == contents(small)
