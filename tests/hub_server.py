@@ -70,6 +70,7 @@ class Hub:
         self.requests: list[Request] = []
         self.endpoint = ""
         self.redirect = False  # LFS files by a redirect to another host name
+        self.sizes: dict[str, object] = {}  # of paths, what the tree says instead
         self.truncated: set[str] = set()  # paths whose body ends early
         self.fail: dict[str, int] = {}  # part of "METHOD /path" to the status it gets
         self.before_commit: Callable[[Repo], None] | None = None  # runs once
@@ -204,7 +205,7 @@ class _Handler(BaseHTTPRequestHandler):
         return repo, oid
 
     def _entry(self, path: str, oid: str, lfs: bool) -> dict[str, object]:
-        size = len(self.hub.store[oid])
+        size = self.hub.sizes.get(path, len(self.hub.store[oid]))
         if not lfs:
             return {"type": "file", "path": path, "size": size, "oid": oid}
         pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize {size}\n"

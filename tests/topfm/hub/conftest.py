@@ -26,9 +26,9 @@ def kind() -> str:
     return "model"
 
 
-def _config(label: str) -> RunConfig:
+def _config(label: str, labels: int) -> RunConfig:
     content = {
-        "data": {"label": label, "labels": 40},
+        "data": {"label": label, "labels": labels},
         "encoder": {"name": "l1-mlp", "options": {"latent": 8}},
         "training": {"epochs": 1, "batch_size": 20},
     }
@@ -39,14 +39,14 @@ def _config(label: str) -> RunConfig:
 def tiny(demo_dataset, tmp_path_factory) -> Path:
     """A checkpoint of a few seconds of training; never change it, take ``copy``."""
     output = tmp_path_factory.mktemp("tiny") / "base"
-    return pretrain(Located(demo_dataset), output, _config("n_tops")).output
+    return pretrain(Located(demo_dataset), output, _config("n_tops", 40)).output
 
 
 @pytest.fixture(scope="session")
 def tuned(tiny, demo_dataset, tmp_path_factory) -> Path:
     """A checkpoint that was fine-tuned from it for another label."""
     output = tmp_path_factory.mktemp("tuned") / "signal"
-    config = _config("process")
+    config = _config("process", 30)
     return finetune(Located(tiny), Located(demo_dataset), output, config).output
 
 

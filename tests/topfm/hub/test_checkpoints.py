@@ -3,11 +3,13 @@
 import hashlib
 import json
 import pickle
+import shutil
 import threading
 
 import pytest
 
 from topdata.errors import HubError, OutputError
+from topdata.hub import push
 from topdata.hub.contents import Changes, described
 from topdata.progress import Silent
 from topfm.checkpoint.format import write_sums
@@ -254,8 +256,6 @@ def test_of_many_publishers_none_is_lost(place, tiny, tuned, tmp_path):
 
 
 def version(tiny, folder, number):
-    import shutil
-
     shutil.copytree(tiny, folder)
     (folder / "README.md").write_text(f"---\n{{}}\n---\nversion {number}\n")
     write_sums(folder)
@@ -277,6 +277,19 @@ def test_the_list(place, tiny, topfm):
     assert topfm("list", "nobody").out == "nothing there\n"
 
 
+def test_datasets_are_listed_if_asked_for(place, tiny, demo_dataset, topfm):
+    publish(tiny, NAME)
+    push(demo_dataset, "group/tops")
+    assert [entry.repo for entry in listing()] == [NAME]
+    found = listing(datasets=True)
+    assert [(entry.kind, entry.repo) for entry in found] == [
+        ("model", NAME), ("dataset", "group/tops"),
+    ]  # fmt: skip
+    assert topfm("list", "group/tops", "--datasets").code == 0
+    said = one_line(topfm("list", "group/tops"))
+    assert "holds a dataset, not a model" in said or "no such model on" in said
+
+
 def test_a_checkpoint_on_a_hub_is_not_changed_there(place, tiny, topfm, demo_dataset):
     address = f"{NAME}@{publish(tiny, NAME).commit}"
     ran = topfm("evaluate", address, demo_dataset, "--record")
@@ -290,6 +303,8 @@ def test_a_folder_is_verified_and_has_no_revision(tiny, copy, topfm, monkeypatch
     monkeypatch.chdir(copy.parent)
     assert topfm("verify", "copy").code == 0
     flip(copy / WEIGHTS)
+    with pytest.raises(CheckpointError, match="damaged, sha256"):
+        locate(str(copy))
     assert "damaged, sha256" in one_line(topfm("verify", "copy"))
     assert "damaged, sha256" in one_line(topfm("info", copy))
 
