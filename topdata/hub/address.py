@@ -76,6 +76,11 @@ def require_tag(tag: str) -> str:
     return _word(tag, f"tag {tag!r}")
 
 
+def require_repo(repo: str) -> str:
+    """Return org/name that may be used as a path. Raises :class:`RecipeError`."""
+    return _repo(repo, repo)
+
+
 def _local(text: str, kind: str, index: str) -> Address | Path:
     path = text.removeprefix("file:")
     if path.startswith("//"):
