@@ -53,6 +53,10 @@ class DirectoryHub:
         branches = {name: commit for name, commit in lines.items() if commit}
         return Refs(marks.newest(home / "main")[1], tags, branches)
 
+    def head(self, repo: str) -> str | None:
+        """Return the newest commit of main, of whatever kind; None where nothing is there."""
+        return marks.newest(self.root / repo / "main")[1]
+
     def find(self, repo: str, revision: str | None) -> str:
         """See :class:`topdata.hub.interface.Hub`."""
         if revision is not None and is_commit(revision):  # neither tag nor branch has such a name
@@ -69,14 +73,14 @@ class DirectoryHub:
 
     def files(self, repo: str, commit: str) -> list[File]:
         """See :class:`topdata.hub.interface.Hub`. The id vouches for the list."""
-        return list(self.revision(repo, commit).files)
-
-    def revision(self, repo: str, commit: str) -> Revision:
-        """Return all that is known of a commit."""
-        revision = self._revisions(repo).read(commit)
+        revision = self.revision(repo, commit)
         if revision.kind != self.kind:
             raise HubError(f"{self.root / repo}: holds a {revision.kind}, not a {self.kind}")
-        return revision
+        return list(revision.files)
+
+    def revision(self, repo: str, commit: str) -> Revision:
+        """Return all that is known of a commit, of whatever kind."""
+        return self._revisions(repo).read(commit)
 
     def objects(self, repo: str) -> Objects:
         """Return the stored contents of a repository."""

@@ -13,6 +13,7 @@ from topfm import __version__
 from topfm.cli.evaluation import evaluate, score, search
 from topfm.cli.info import info
 from topfm.cli.inputs import inputs
+from topfm.cli.serve import hub
 from topfm.cli.training import finetune, pretrain
 from topfm.errors import StoppedError
 
@@ -47,6 +48,7 @@ app.command()(score)
 app.command()(search)
 app.command()(info)
 app.command()(inputs)
+app.add_typer(hub, name="hub")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
