@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.convertors import Convertor, register_url_convertor
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -31,16 +31,17 @@ LARGEST = 100 << 30  # bytes of a file, unless the server is told otherwise
 
 def make_app(root: Path, token: str, *, private: bool = False, largest: int = LARGEST) -> Starlette:
     """Return the application that serves the directory hub ``root``."""
-    register_url_convertor("kinds", _Words("|".join(KINDS)))
-    register_url_convertor("data", _Words("datasets"))
-    register_url_convertor("sha256", _Words("[0-9a-f]{64}"))
-    register_url_convertor("size", _Words("[0-9]{1,18}"))
+    register_url_convertor("kinds", _Kinds())
+    register_url_convertor("data", _Data())
+    register_url_convertor("sha256", _Sha256())
+    register_url_convertor("size", _Size())
+    failed = answer_failed(root)
     repositories, access = Repositories(root), Access(token, private)
     return Starlette(
         routes=_routes(repositories, access, largest),
         middleware=[Middleware(_Plain)],
         exception_handlers={
-            Refused: answer_refused, TopdataError: answer_failed(root), HTTPException: _unknown,
+            Refused: answer_refused, TopdataError: failed, OSError: failed, HTTPException: _unknown,
         },
     )  # fmt: skip
 
@@ -100,19 +101,20 @@ def _unknown(request: Request, error: Exception) -> Response:
     return answer_refused(request, Refused(error.status_code, said))
 
 
-class _Words(Convertor[str]):
-    """A part of a path that is one of some words."""
+class _Kinds(StringConvertor):
+    regex = "|".join(KINDS)
 
-    def __init__(self, regex: str) -> None:
-        self.regex = regex
 
-    def convert(self, value: str) -> str:
-        """Return the word."""
-        return value
+class _Data(StringConvertor):
+    regex = "datasets"
 
-    def to_string(self, value: str) -> str:
-        """Return the word."""
-        return value
+
+class _Sha256(StringConvertor):
+    regex = "[0-9a-f]{64}"
+
+
+class _Size(StringConvertor):
+    regex = "[0-9]{1,18}"
 
 
 class _Plain:

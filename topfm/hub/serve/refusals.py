@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from topdata.errors import HubError, TopdataError
+from topdata.errors import HubError
 
 NO_REPOSITORY = "RepoNotFound"  # values of X-Error-Code, by which clients choose their exception
 NO_REVISION = "RevisionNotFound"
@@ -35,11 +36,12 @@ def answer_refused(request: Request, refused: Exception) -> Response:
     return JSONResponse({"error": refused.message}, refused.status, headers)
 
 
-def answer_failed(root: Path) -> object:
+def answer_failed(root: Path) -> Callable[[Request, Exception], Response]:
     """Return a handler for what is wrong with the folder; where it lies is nobody's affair."""
 
     def answer(request: Request, error: Exception) -> Response:
-        assert isinstance(error, TopdataError)
+        if isinstance(error, OSError):
+            return answer_refused(request, Refused(500, f"the disk of the hub: {error.strerror}"))
         status = 500 if isinstance(error, HubError) else 400
         return answer_refused(request, Refused(status, str(error).replace(f"{root}/", "")))
 
