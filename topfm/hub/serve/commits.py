@@ -32,6 +32,7 @@ from topfm.hub.serve.refusals import NO_FILE, Refused
 from topfm.hub.serve.repositories import Repositories
 
 REGULAR = 1 << 20  # bytes: files up to this size travel inside a commit
+_LARGE = (".parquet", ".arrow")  # `datasets` removes these as soon as they should be uploaded
 _ALL = 2 << 30  # bytes of a commit
 _LONGEST = 512 << 10  # bytes of a description
 
@@ -62,9 +63,9 @@ class Commits:
         await run_in_threadpool(self._repositories.at, kinds, repo, branch)
         modes = []
         for item in items(body, "files"):
-            small = whole_number(item, "size") <= REGULAR
-            mode = "regular" if small else "lfs"
             path = text(item, "path")
+            small = whole_number(item, "size") <= REGULAR and not path.endswith(_LARGE)
+            mode = "regular" if small else "lfs"
             modes.append({"path": path, "uploadMode": mode, "shouldIgnore": False})
         return JSONResponse({"files": modes})
 
