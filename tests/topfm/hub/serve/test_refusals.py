@@ -9,12 +9,15 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from urllib.parse import quote, urlsplit
 
 import pytest
 
 from topdata.hub.directory import DirectoryHub
 from topfm.cli import main
+from topfm.hub.serve.refusals import Refused
+from topfm.hub.serve.repositories import Repositories
 
 from .conftest import BIN, COMMAND, TOKEN, serving
 
@@ -148,6 +151,18 @@ def test_bodies_that_are_not_what_was_announced(hub, repo):
     assert hub.ask("GET", f"/{repo}/resolve/main/w.bin")[2] == content
 
 
+def test_an_upload_that_does_not_end_is_ended(hub, repo):
+    href = offered(hub, repo, "0" * 64, 10)["actions"]["upload"]["href"]
+    before, address = files(hub, repo), urlsplit(href)
+    with socket.create_connection((address.hostname, address.port), timeout=10) as raw:
+        head = f"PUT {address.path}?{address.query} HTTP/1.1\r\nHost: x\r\n"
+        raw.sendall(
+            head.encode() + b"Transfer-Encoding: chunked\r\n\r\n14\r\n" + b"0" * 20 + b"\r\n"
+        )
+        assert raw.recv(65536).split()[1] == b"400"  # the last piece was not sent yet
+    assert files(hub, repo) == before
+
+
 def test_an_upload_that_is_broken_off(hub, repo):
     size = 50_000_000
     href = offered(hub, repo, "0" * 64, size)["actions"]["upload"]["href"]
@@ -279,6 +294,28 @@ def test_publishers_at_once_on_two_servers(hub, repo, tmp_path, named):
     head = local.head(repo)
     assert {file.path for file in local.files(repo, head)} == names
     assert len(hub.json("GET", f"/api/models/{repo}/commits/main")) == 2 + 12
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_somebody_writes_the_folder_between_look_and_commit(hub, repo, named):
+    local, here = DirectoryHub(str(hub.folder), "model"), Repositories(hub.folder)
+    before, rivals = local.head(repo), ["rival"]
+
+    def change(tree):
+        kept = local.files(repo, before)[0]
+        for name in [rivals.pop()] if rivals else []:
+            listed = [kept, replace(kept, path=name)]
+            local.commit(repo, listed, parent=before, message=name)
+        return [*tree.values(), replace(kept, path="ours")]
+
+    if named:
+        with pytest.raises(Refused) as refused:
+            here.commit("models", repo, "main", "ours", before, change)
+        assert refused.value.status == 412
+    else:
+        here.commit("models", repo, "main", "ours", None, change)
+    names = {file.path for file in local.files(repo, local.head(repo))}
+    assert names == {"kept.txt", "rival"} | (set() if named else {"ours"})
 
 
 def test_of_publishers_with_one_parent_one_is_first(hub, repo):
