@@ -120,6 +120,11 @@ def require_tag(tag: str) -> str:
     return _word(tag, f"tag {tag!r}")
 
 
+def require_repo(repo: str) -> str:
+    """Return org/name that may be used as a path. Raises :class:`RecipeError`."""
+    return _repo(repo, repo)
+
+
 def _path(text: str) -> Path:
     """Return the path of an address of a folder."""
     path = text.removeprefix("file:")

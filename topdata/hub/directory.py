@@ -2,40 +2,38 @@
 
 ::
 
-    DIR/org/name/objects/ab/abcd...     the files, each once, under their sha256
-                 revisions/<id>.json    what a revision holds; the id is the sha256 of this text
-                 main/000003/<id>       the third revision of main; the highest number is the newest
+    DIR/org/name/objects/ab/abcd...       the files, each once, under their sha256
+                 revisions/<id>.json      what a revision holds; its sha256 begins with the id
+                 main/000003/<id>         the third revision of main; the highest number is newest
+                 branches/b/000002/<id>   the same for another branch
                  tags/v1.0.2/<id>
 
 A revision becomes visible when a folder is renamed to the next number under ``main``. A rename
 onto a folder that is not empty fails, so of two who publish at the same time one is told; file
 locks, on which such file systems disagree, are not needed. What an interrupted push leaves is
-never seen and is used by the next one.
+never seen and is used by the next one. ``topfm hub serve`` offers the same folder over HTTP.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import re
 import shutil
-import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from topdata.errors import HubError, nearest, one_line
+from topdata.errors import HubError, nearest
+from topdata.hub import marks
 from topdata.hub.address import is_commit
-from topdata.hub.contents import Changes, File, require_inside, require_size
+from topdata.hub.contents import Changes, File
 from topdata.hub.interface import Refs
+from topdata.hub.objects import Objects
 from topdata.hub.parallel import arriving
+from topdata.hub.revisions import Revision, Revisions
 from topdata.progress import Progress
-from topdata.whole import sync, write_whole
 
-FORMAT = 1
-_BLOCK = 1 << 20
+
+class Overtaken(HubError):
+    """Somebody else was first; what they did has to be looked at."""
 
 
 class DirectoryHub:
@@ -50,8 +48,8 @@ class DirectoryHub:
         self._require_root()
         homes = [
             home
-            for above in ([self.root / owner] if owner else _shown(self.root))
-            for home in _shown(above)
+            for above in ([self.root / owner] if owner else marks.shown(self.root))
+            for home in marks.shown(above)
             if (home / "main").is_dir()
         ]
         return [name for home in homes if self._holds(name := f"{home.parent.name}/{home.name}")]
@@ -62,57 +60,51 @@ class DirectoryHub:
         home = self.root / repo
         if not home.is_dir():
             return None
-        tags = {path.name: _pointed(path) for path in _shown(home / "tags")}
-        return Refs(self._newest(repo)[1], tags)
+        tags = {path.name: marks.pointed(path) for path in marks.shown(home / "tags")}
+        lines = {path.name: marks.newest(path)[1] for path in marks.shown(home / "branches")}
+        branches = {name: commit for name, commit in lines.items() if commit}
+        return Refs(marks.newest(home / "main")[1], tags, branches)
+
+    def head(self, repo: str) -> str | None:
+        """Return the newest commit of main, of whatever kind; None where nothing is there."""
+        return marks.newest(self.root / repo / "main")[1]
 
     def find(self, repo: str, revision: str | None) -> str:
         """See :class:`topdata.hub.interface.Hub`."""
+        if revision is not None and is_commit(revision):  # neither tag nor branch has such a name
+            known = self._revisions(repo).find(revision)
+            if known is not None:
+                return known
         refs = self.refs(repo)
         if refs is None or refs.main is None:
             itself = ", and the folder itself holds none" if refs is not None else ""
             raise HubError(f"{self.root / repo}: no such {self.kind} on this hub{itself}")
-        if revision in (None, "main"):
-            return refs.main
-        if revision in refs.tags:
-            return refs.tags[revision]
-        assert revision is not None
-        if is_commit(revision) and self._note(repo, revision).is_file():
-            return revision
-        raise HubError(
-            f"{self.root / repo}: no revision {revision!r}{nearest(revision, [*refs.tags, 'main'])}"
-        )
+        named = {**refs.tags, **refs.branches, "main": refs.main}
+        if revision is None or revision in named:
+            return named[revision or "main"]
+        raise HubError(f"{self.root / repo}: no revision {revision!r}{nearest(revision, named)}")
 
     def files(self, repo: str, commit: str) -> list[File]:
         """See :class:`topdata.hub.interface.Hub`. The id vouches for the list."""
-        note = self._note(repo, commit)
-        try:
-            text = note.read_bytes()
-            content = json.loads(text) if hashlib.sha256(text).hexdigest() == commit else None
-            if content is None:
-                raise HubError(f"{note}: damaged, its sha256 is not its name")
-            form, kind = content["format"], content["kind"]
-            files = [
-                File(f["path"], require_size(f["size"], f"{note}: {f['path']}"), f["sha256"])
-                for f in content["files"]
-            ]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise HubError(f"{note}: cannot be read ({one_line(error)})") from error
-        if form != FORMAT:
-            raise HubError(f"{note}: of format {form}: run `pip install --upgrade topdata`")
-        if kind != self.kind:
-            raise HubError(f"{self.root / repo}: holds a {kind}, not a {self.kind}")
-        for file in files:
-            require_inside(file.path, str(note))
-            if not re.fullmatch("[0-9a-f]{64}", file.sha256):
-                raise HubError(f"{note}: lists {file.path!r} without its sha256")
-        return files
+        revision = self.revision(repo, commit)
+        if revision.kind != self.kind:
+            raise HubError(f"{self.root / repo}: holds a {revision.kind}, not a {self.kind}")
+        return list(revision.files)
+
+    def revision(self, repo: str, commit: str) -> Revision:
+        """Return all that is known of a commit, of whatever kind."""
+        return self._revisions(repo).read(commit)
+
+    def objects(self, repo: str) -> Objects:
+        """Return the stored contents of a repository."""
+        return Objects(self.root / repo / "objects")
 
     def fetch(self, repo: str, commit: str, files: Sequence[File], folder: Path) -> Iterator[File]:
         """See :class:`topdata.hub.interface.Hub`."""
         yield from arriving(lambda file: self._copy(repo, file, folder), files)
 
     def _copy(self, repo: str, file: File, folder: Path) -> None:
-        stored = self._object(repo, file.sha256)
+        stored = self.objects(repo).path(file.sha256)
         path = folder / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -135,41 +127,52 @@ class DirectoryHub:
 
         Objects that a new revision takes up from an older one are read, with ``repair`` all.
         """
+        objects = self.objects(repo)
         doubtful = set(files) if repair else set(changes.add)
-        absent = [file for file in files if not self._has(repo, file, whole=file in doubtful)]
+        absent = [file for file in files if not objects.has(file, whole=file in doubtful)]
         told.start("copying", sum(file.size for file in absent))
         for file in absent:
-            _store(folder / file.path, self._object(repo, file.sha256), file.sha256, told)
+            objects.store(folder / file.path, file.sha256, told)
         if parent is not None and not changes:
             return parent
-        listed = sorted(files, key=lambda file: file.path)
-        content = {
-            "format": FORMAT,
-            "kind": self.kind,
-            "parent": parent,
-            "message": message,
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "files": [{"path": f.path, "size": f.size, "sha256": f.sha256} for f in listed],
-        }
-        commit = self._write_note(repo, content)
-        number, newest = self._newest(repo)
-        if newest != parent or not _mark(self.root / repo / "main" / f"{number + 1:06d}", commit):
-            raise HubError(
-                f"{self.root / repo}: somebody else pushed at the same time, and was first; look "
-                "at their revision, then push again"
-            )
-        return commit
+        there = self.files(repo, parent) if parent else []
+        gone = {file.path for file in files} | set(changes.delete)
+        others = [file for file in there if file.path not in gone]  # a licence of somebody stays
+        return self.commit(repo, [*files, *others], parent=parent, message=message)
+
+    def commit(
+        self, repo: str, files: Iterable[File], *, parent: str | None, message: str,
+        branch: str = "main",
+    ) -> str:  # fmt: skip
+        """Make stored files the newest revision of a branch, in one step, and return its id.
+
+        Raises :class:`Overtaken` if the branch is not at ``parent`` any more.
+        """
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        line = self._line(repo, branch)
+        number, newest = marks.newest(line)
+        if newest == parent:
+            revision = Revision(self.kind, parent, message, created, tuple(files))
+            commit = self._revisions(repo).write(revision)
+            if marks.make(line / f"{number + 1:06d}", commit):
+                return commit
+        raise Overtaken(
+            f"{self.root / repo}: somebody else pushed at the same time, and was first; look "
+            "at their revision, then push again"
+        )
+
+    def branch(self, repo: str, branch: str, commit: str) -> None:
+        """Begin a branch at a commit. Raises :class:`Overtaken` where it exists."""
+        if not marks.make(self._line(repo, branch) / "000001", commit):
+            raise Overtaken(f"{self.root / repo}: there is a branch {branch!r} already")
 
     def tag(self, repo: str, tag: str, commit: str, *, move: bool) -> None:
         """See :class:`topdata.hub.interface.Hub`."""
         mark = self.root / repo / "tags" / tag
-        if move and mark.is_dir():
-            old = mark.with_name(f".{tag}.{uuid.uuid4().hex}")
-            os.rename(mark, old)
-            _mark(mark, commit)
-            shutil.rmtree(old)
-        elif not _mark(mark, commit):
-            raise HubError(
+        if move:
+            marks.remove(mark)
+        if not marks.make(mark, commit):
+            raise Overtaken(
                 f"{self.root / repo}: tag {tag!r} has just been given to another revision"
             )
 
@@ -179,103 +182,32 @@ class DirectoryHub:
 
     def _holds(self, repo: str) -> bool:
         """Tell whether a repository holds our kind, by its newest revision."""
-        _, commit = self._newest(repo)
-        if commit is None:
-            return False
         try:
-            return bool(json.loads(self._note(repo, commit).read_bytes())["kind"] == self.kind)
-        except (OSError, ValueError, KeyError, TypeError):
+            commit = self.head(repo)
+            return commit is not None and self.revision(repo, commit).kind == self.kind
+        except HubError:
             return True  # damaged; whoever looks closer is told
 
-    def _newest(self, repo: str) -> tuple[int, str | None]:
-        """Return number and id of the newest revision of main; 0 and None before the first."""
-        marks = [path for path in _shown(self.root / repo / "main") if path.name.isdigit()]
-        if not marks:
-            return 0, None
-        newest = max(marks, key=lambda path: int(path.name))
-        return int(newest.name), _pointed(newest)
+    def untag(self, repo: str, tag: str) -> bool:
+        """Take a tag away; return False where there is none."""
+        return marks.remove(self.root / repo / "tags" / tag)
 
-    def _note(self, repo: str, commit: str) -> Path:
-        return self.root / repo / "revisions" / f"{commit}.json"
+    def unbranch(self, repo: str, branch: str) -> bool:
+        """Take a branch away; return False where there is none."""
+        return marks.remove(self.root / repo / "branches" / branch)
 
-    def _object(self, repo: str, sha256: str) -> Path:
-        return self.root / repo / "objects" / sha256[:2] / sha256
+    def _line(self, repo: str, branch: str) -> Path:
+        home = self.root / repo
+        return home / "main" if branch == "main" else home / "branches" / branch
 
-    def _has(self, repo: str, file: File, *, whole: bool) -> bool:
-        """Tell whether an object is there, by its size or, if ``whole``, by what it holds."""
-        try:
-            with open(self._object(repo, file.sha256), "rb") as stream:
-                if os.fstat(stream.fileno()).st_size != file.size:
-                    return False
-                return not whole or hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
-        except FileNotFoundError:
-            return False
-
-    def _write_note(self, repo: str, content: dict[str, Any]) -> str:
-        text = json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
-        commit = hashlib.sha256(text).hexdigest()
-        self._note(repo, commit).parent.mkdir(parents=True, exist_ok=True)
-        write_whole(self._note(repo, commit), text)
-        return commit
+    def _revisions(self, repo: str) -> Revisions:
+        return Revisions(self.root / repo / "revisions")
 
 
 def owner_and_name(folder: Path) -> tuple[Path, str | None, str | None]:
     """Return the hub that a folder is, or that it is in as an owner or as a repository."""
     if (folder / "main").is_dir():
         return folder.parent.parent, folder.parent.name, folder.name
-    if any((home / "main").is_dir() for home in _shown(folder)):
+    if any((home / "main").is_dir() for home in marks.shown(folder)):
         return folder.parent, folder.name, None
     return folder, None, None
-
-
-def _shown(folder: Path) -> list[Path]:
-    """Return what is in a folder, without what is being written (its name begins with a dot)."""
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-
-
-def _pointed(mark: Path) -> str:
-    """Return the commit id to which a mark points."""
-    names = [path.name for path in mark.iterdir()]
-    if len(names) != 1 or not is_commit(names[0]):
-        raise HubError(f"{mark}: damaged, it should hold one file named by a revision")
-    return names[0]
-
-
-def _mark(mark: Path, commit: str) -> bool:
-    """Make a mark that points to a commit; return False where another one was faster."""
-    mark.parent.mkdir(parents=True, exist_ok=True)
-    beside = mark.with_name(f".{mark.name}.{uuid.uuid4().hex}")
-    beside.mkdir()
-    try:
-        write_whole(beside / commit, f"{commit}\n".encode())
-        os.rename(beside, mark)
-    except OSError:
-        if not mark.is_dir():
-            raise
-        return _pointed(mark) == commit  # the reply to a rename over NFS can get lost
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-    sync(mark.parent)
-    return True
-
-
-def _store(source: Path, target: Path, sha256: str, told: Progress) -> None:
-    """Copy a file to its object, whole and right or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-    digest = hashlib.sha256()
-    try:
-        with open(source, "rb") as reading, open(beside, "xb") as writing:
-            while block := reading.read(_BLOCK):
-                digest.update(block)
-                writing.write(block)
-                told.advance(len(block))
-            writing.flush()
-            os.fsync(writing.fileno())
-        if digest.hexdigest() != sha256:
-            raise HubError(f"{source}: changed while it was pushed; nothing was published")
-        os.replace(beside, target)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -61,7 +61,7 @@ class HuggingFaceHub:
                 return None
         branches = {ref.name: ref.target_commit for ref in refs.branches}
         tags = {ref.name: ref.target_commit for ref in refs.tags}
-        return Refs(branches.get("main"), tags)
+        return Refs(branches.pop("main", None), tags, branches)
 
     def find(self, repo: str, revision: str | None) -> str:
         """See :class:`topdata.hub.interface.Hub`."""

@@ -61,10 +61,11 @@ class Kind(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Refs:
-    """Where the branch main and the tags of a repository point; None if nothing is there."""
+    """Where the branches and tags of a repository point; main is None if nothing is there."""
 
     main: str | None = None
     tags: dict[str, str] = field(default_factory=dict)
+    branches: dict[str, str] = field(default_factory=dict)  # beside main
 
 
 class Hub(Protocol):

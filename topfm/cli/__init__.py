@@ -14,6 +14,7 @@ from topfm.cli.evaluation import evaluate, score, search
 from topfm.cli.hub import diff, list_, publish, pull, verify
 from topfm.cli.info import info
 from topfm.cli.inputs import inputs
+from topfm.cli.serve import hub
 from topfm.cli.training import finetune, pretrain
 from topfm.errors import StoppedError
 
@@ -53,6 +54,7 @@ app.command("list")(list_)
 app.command()(verify)
 app.command()(diff)
 app.command()(inputs)
+app.add_typer(hub, name="hub")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from topdata.errors import HubError
-from topdata.hub import pull, push, resolve
-from topdata.hub.directory import DirectoryHub, _mark
+from topdata.hub import marks, pull, push, resolve
+from topdata.hub.directory import DirectoryHub
 
 from .test_push_pull import NAME, SHARD, Stop, contents, one_line
 
@@ -96,12 +96,14 @@ def test_of_many_marks_at_once_one_is_made(tmp_path):
     with ThreadPoolExecutor(8) as pool:
         won = [
             c
-            for c, made in zip(commits, pool.map(lambda c: _mark(mark, c), commits), strict=False)
+            for c, made in zip(
+                commits, pool.map(lambda c: marks.make(mark, c), commits), strict=False
+            )
             if made
         ]
     assert [path.name for path in mark.iterdir()] == won
     assert [path.name for path in mark.parent.iterdir()] == ["000001"]
-    assert _mark(mark, won[0])  # its own, as after a lost reply
+    assert marks.make(mark, won[0])  # its own, as after a lost reply
 
 
 def test_a_lost_file_is_put_back_by_the_same_push(folder, small, topdata):
