@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from topfm.runs.opened import load
+    from topfm.loading import load
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "load"]
@@ -17,5 +17,5 @@ __all__ = ["__version__", "load"]
 
 def __getattr__(name: str) -> Any:
     if name == "load":
-        return import_module("topfm.runs.opened").load
+        return import_module("topfm.loading").load
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

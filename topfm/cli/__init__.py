@@ -10,6 +10,7 @@ import typer
 
 from topdata.errors import TopdataError, one_line
 from topfm import __version__
+from topfm.cli.card import card
 from topfm.cli.evaluation import evaluate, score, search
 from topfm.cli.hub import diff, list_, publish, pull, verify
 from topfm.cli.info import info
@@ -48,6 +49,7 @@ app.command()(evaluate)
 app.command()(score)
 app.command()(search)
 app.command()(info)
+app.command()(card)
 app.command()(publish)
 app.command()(pull)
 app.command("list")(list_)

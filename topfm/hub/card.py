@@ -13,13 +13,17 @@ from typing import Any
 
 import yaml
 
+import topdata
 from topdata.errors import InputError
 from topdata.schema import slots
+from topfm.checkpoint.amend import amend
 from topfm.checkpoint.facts import Column, DataSeen, Facts
 from topfm.checkpoint.format import CARD, EVALUATION, LOG
+from topfm.checkpoint.verify import verify
 from topfm.errors import CheckpointError
 from topfm.evaluation.report import Report
 from topfm.evaluation.tables import tables
+from topfm.located import Located
 
 TEMPLATE = "model-card.md"
 CURVE = "learning-curve.png"
@@ -29,11 +33,13 @@ _KG_PER_KWH = 0.4  # world average of electricity, IEA 2023
 
 
 def model_card(
-    folder: Path, facts: Facts, *, address: str, output: str, license_id: str = LICENSE
-) -> str:
+    folder: Path, facts: Facts, *, address: str, dataset: str | None, output: str,
+    license_id: str = LICENSE,
+) -> str:  # fmt: skip
     """Return the whole README.md of a checkpoint.
 
-    ``address`` is how a reader will call it, ``output`` what :func:`snippet` printed.
+    ``address`` and ``dataset`` are how a reader will call them, ``output`` what the lines of
+    :func:`snippet` printed.
     """
     report = _report(folder)
     metadata = yaml.safe_dump(
@@ -44,7 +50,7 @@ def model_card(
         address=address,
         summary=_summary(facts),
         schema_version=facts.schema_version,
-        snippet=snippet(address),
+        snippet=snippet(address, dataset),
         output=output.strip(),
         label=_label(facts),
         results=_results(report),
@@ -71,11 +77,13 @@ def model_card(
     return f"---\n{metadata}---\n\n{text}"
 
 
-def snippet(address: str, dataset: str = "demo-dataset") -> str:
-    """Return the lines that open a checkpoint and ask it."""
+def snippet(address: str, dataset: str | None) -> str:
+    """Return the lines that open a checkpoint and ask it of a dataset, if there is one."""
+    opened = f'import topfm\n\nmodel = topfm.load("{address}")  # verified by sha256\n'
+    if dataset is None:
+        return f"{opened}print(model.classes, model.facts.encoder.name)"
     return (
-        "import topfm\n\n"
-        f'model = topfm.load("{address}")  # verified by sha256\n'
+        f"{opened}"
         f'found = model.predict("{dataset}", split="test")\n'
         "print(model.classes, found.embedding.shape)\n"
         "if found.probabilities is not None:\n"
@@ -83,12 +91,12 @@ def snippet(address: str, dataset: str = "demo-dataset") -> str:
     )
 
 
-def run_snippet(folder: Path, dataset: Path) -> str:
+def run_snippet(folder: Path, dataset: Path | None) -> str:
     """Run the lines of the card on a checkpoint and a dataset, and return what they print.
 
     Raises :class:`CheckpointError` if they fail.
     """
-    code = snippet(str(folder), str(dataset))
+    code = snippet(str(folder.resolve()), None if dataset is None else str(dataset))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
@@ -96,12 +104,25 @@ def run_snippet(folder: Path, dataset: Path) -> str:
     return done.stdout
 
 
-def card_texts(
-    folder: Path, facts: Facts, *, address: str, output: str, license_id: str = LICENSE
-) -> dict[str, bytes]:
-    """Return the card and the picture it shows, for :func:`topfm.checkpoint.amend.amend`."""
-    card = model_card(folder, facts, address=address, output=output, license_id=license_id)
-    return {CARD: card.encode(), CURVE: _curve(folder)}
+def write_card(
+    folder: Path, *, address: str | None = None, dataset: Located | None = None,
+    license_id: str = LICENSE,
+) -> str:  # fmt: skip
+    """Write the card of a checkpoint, and the picture it shows, and return the new digest.
+
+    The example in it is run on ``dataset``. Raises :class:`CheckpointError` for a damaged
+    checkpoint or an example that fails.
+    """
+    facts = verify(folder).facts
+    output = run_snippet(folder, dataset.folder if dataset else None)
+    named = None
+    if dataset is not None:
+        named = dataset.address or topdata.info(dataset.folder).name
+    card = model_card(
+        folder, facts, address=address or folder.resolve().name, dataset=named, output=output,
+        license_id=license_id,
+    )  # fmt: skip
+    return amend(folder, texts={CARD: card.encode(), CURVE: _curve(folder)})
 
 
 def _template() -> str:

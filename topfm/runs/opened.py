@@ -40,11 +40,6 @@ class Opened:
         return predict(self.model, events)
 
 
-def load(folder: str | Path) -> Opened:
-    """Open a checkpoint's folder; see :func:`open_checkpoint`."""
-    return open_checkpoint(Path(folder))
-
-
 def open_checkpoint(folder: Path) -> Opened:
     """Verify a checkpoint and make its model.
 
