@@ -58,6 +58,12 @@ class Epochs:
                 "differ in the last bits",
                 err=True,
             )
+        if event == "seen":
+            typer.echo(
+                f"warning: {facts['share']:.1%} of the events of {facts['split']!r} were in the "
+                "training data of the checkpoint: figures on them are too good",
+                err=True,
+            )
         if event != "epoch":
             return
         if self._writer is not None:

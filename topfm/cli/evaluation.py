@@ -60,6 +60,12 @@ def evaluate(
             model.folder, data, split=split, baselines=baselines, pictures=plots,
             n_replicas=replicas, seed=seed, progress=shown,
         )  # fmt: skip
+    if report.data.seen:
+        typer.echo(
+            f"warning: {report.data.seen:.1%} of these events were in the training data of the "
+            "checkpoint or of its ancestors: the figures are too good",
+            err=True,
+        )
     if as_json:
         typer.echo(report.to_json())
     else:

@@ -19,6 +19,7 @@ class Data(Plain):
     absent: tuple[str, ...] = ()  # classes without an event: they have no result
     sum_weight: Number = None  # pb
     negative: int = 0  # events of negative weight
+    seen: Number = None  # share of the events that its weights, or their ancestors, trained on
 
 
 class Metrics(Plain):

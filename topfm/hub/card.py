@@ -227,6 +227,8 @@ def _results(report: Report | None) -> str:
         f"On {sum(report.data.events.values()):,} events of the split `{report.data.split}` of "
         f"`{report.data.name}`; errors are from bootstrap replicas of these events."
     )
+    if report.data.seen:
+        text += f" **{report.data.seen:.1%} of these events were in its training data.**"
     wanted = [t for t in tables(report) if not t.title.startswith(("Baselines", "Calibration"))]
     return "\n".join([text, "", *(table.markdown() for table in wanted)])
 

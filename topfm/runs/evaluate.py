@@ -13,6 +13,7 @@ import topdata
 from topdata.progress import Progress, Silent
 from topfm.config import Finetune
 from topfm.data.events import Events
+from topfm.data.sketch import event_hashes, known
 from topfm.data.weights import weighted
 from topfm.errors import CheckpointError
 from topfm.evaluation import metrics, plots
@@ -87,6 +88,7 @@ def _data(opened: Opened, dataset: Located, split: str, events: Events) -> Data:
         absent=metrics.absent(events.label.numpy(), classes) if label else (),
         sum_weight=float(events.weight.sum()),
         negative=int((events.weight < 0).sum()),
+        seen=None if opened.seen is None else known(opened.seen, event_hashes(events)),
     )
 
 

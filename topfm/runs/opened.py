@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import Tensor
+
 import topdata
 from topfm.checkpoint.facts import Facts
 from topfm.checkpoint.inputs import require_view
-from topfm.checkpoint.load import load_into, read
+from topfm.checkpoint.load import Stored, load_into, read
 from topfm.config import Encoder, RunConfig, Task, make_config
 from topfm.data.events import Events, Label, load_events
 from topfm.data.readable import require_readable
@@ -16,6 +18,8 @@ from topfm.errors import CheckpointError
 from topfm.located import Located
 from topfm.model import Model, make_model
 from topfm.runs.predict import Prediction, predict
+
+SEEN = "seen.events"  # in the weights' file: the sketch of topfm.data.sketch
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,7 @@ class Opened:
     model: Model
     config: RunConfig  # of its training
     label: Label | None
+    seen: Tensor | None  # sketch of the events that its weights saw
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -54,13 +59,20 @@ def open_checkpoint(folder: Path) -> Opened:
     encoder = Encoder(name=facts.encoder.name, options=dict(facts.encoder.options))
     tasks = {name: Task(options=dict(options)) for name, options in facts.tasks.items()}
     model = make_model(encoder, tasks, label)
-    load_into(model, stored.tensors, where=folder)
+    weights, seen = split_seen(stored)
+    load_into(model, weights, where=folder)
     model.eval()
     content = facts.run.get("config")
     if not isinstance(content, dict):
         raise CheckpointError(f"{folder}: config.json says not how it was trained (run.config)")
     config = make_config(dict(content), str(folder))
-    return Opened(folder, facts, stored.digest, model, config, label)
+    return Opened(folder, facts, stored.digest, model, config, label, seen)
+
+
+def split_seen(stored: Stored) -> tuple[dict[str, Tensor], Tensor | None]:
+    """Return the weights of a checkpoint, and the sketch of the events that they saw."""
+    weights = dict(stored.tensors)
+    return weights, weights.pop(SEEN, None)
 
 
 def events_for(opened: Opened, dataset: Located, split: str | None, *, labelled: bool) -> Events:

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from topdata.progress import Progress
-from topfm import __version__, registry
-from topfm.checkpoint.facts import Ancestor, Facts, LabelFact, Normalisation, Part
+from topfm import registry
+from topfm.checkpoint.facts import Facts
 from topfm.checkpoint.format import LOG
-from topfm.checkpoint.inputs import inputs_of, require_view, targets
+from topfm.checkpoint.inputs import require_view
 from topfm.checkpoint.load import LoadReport, Stored, load_into, read
 from topfm.checkpoint.save import require_free, save
 from topfm.config import FINETUNE_RATE, Encoder, RunConfig
-from topfm.data.columns import COLUMNS
-from topfm.data.events import COUNTS, Events, Label
+from topfm.data.events import Events, Label
 from topfm.data.order import mixed
+from topfm.data.sketch import event_hashes, known, sketch
 from topfm.errors import DivergedError
 from topfm.evaluation.calibration import fit_temperature
 from topfm.located import Located
 from topfm.model import Model, make_model
-from topfm.runs.data import Prepared, prepare
+from topfm.runs.data import prepare
+from topfm.runs.facts import Run, facts_of
+from topfm.runs.opened import SEEN, split_seen
 from topfm.runs.predict import predict
 from topfm.runs.work import Work, open_work
 from topfm.training.loop import Trainer
@@ -62,7 +62,8 @@ def pretrain(
     torch.manual_seed(mixed(config.training.seed, _WEIGHTS))
     model = make_model(config.encoder, config.tasks, prepared.label)
     model.normaliser.fit(prepared.train)
-    return _train(model, prepared, config, output, overwrite, restart, progress)
+    run = Run(config, prepared, sketch(event_hashes(prepared.train)))
+    return _train(model, run, output, overwrite, restart, progress)
 
 
 def finetune(
@@ -87,12 +88,18 @@ def finetune(
     require_view(stored.facts, prepared.manifest, dataset.folder)
     torch.manual_seed(mixed(config.training.seed, _WEIGHTS))
     model = make_model(config.encoder, config.tasks, prepared.label)
-    report = _load(model, stored, prepared.label)
+    weights, seen = split_seen(stored)
+    report = _load(model, weights, stored, prepared.label)
+    if seen is not None and progress is not None:
+        share = known(seen, event_hashes(prepared.validation))
+        if share > 0:
+            progress.note("seen", share=share, split=config.data.validation)
     address = parent.address or parent.folder.resolve().name
     ancestors = stored.facts.as_ancestors(address, parent.revision, stored.digest)
     _adapt(model, config)
-    return _train(model, prepared, config, output, overwrite, restart, progress,
-                  report, ancestors)  # fmt: skip
+    hashes = event_hashes(prepared.train)
+    run = Run(config, prepared, sketch(hashes) if seen is None else sketch(seen, hashes), ancestors)
+    return _train(model, run, output, overwrite, restart, progress, report)
 
 
 def labelled(config: RunConfig) -> bool:
@@ -100,7 +107,9 @@ def labelled(config: RunConfig) -> bool:
     return any(registry.find(registry.TASKS, name).needs_label for name in config.tasks)
 
 
-def _load(model: Model, stored: Stored, label: Label | None) -> LoadReport:
+def _load(
+    model: Model, weights: Mapping[str, Tensor], stored: Stored, label: Label | None
+) -> LoadReport:
     """Load what fits by name; the rest is declared new or dropped."""
     facts = stored.facts
     same_label = facts.label is not None and label is not None and (
@@ -114,7 +123,7 @@ def _load(model: Model, stored: Stored, label: Label | None) -> LoadReport:
     ]
     return load_into(
         model,
-        stored.tensors,
+        weights,
         new=[f"tasks.{name}." for name in model.tasks if name not in kept],
         dropped=[f"tasks.{name}." for name in facts.tasks if name not in kept],
         where=stored.folder,
@@ -135,15 +144,13 @@ def _adapt(model: Model, config: RunConfig) -> None:
 
 
 def _train(
-    model: Model, prepared: Prepared, config: RunConfig, output: Path, overwrite: bool,
-    restart: bool, progress: Progress | None, report: LoadReport | None = None,
-    ancestors: list[Ancestor] | None = None,
+    model: Model, run: Run, output: Path, overwrite: bool, restart: bool,
+    progress: Progress | None, report: LoadReport | None = None,
 ) -> Trained:  # fmt: skip
-    identity = _identity(config, prepared, ancestors or [])
     with open_work(output, restart=restart) as work:
         trainer = Trainer(
-            model, prepared.train, prepared.validation, config.training, config.finetune,
-            work=work.folder, identity=identity, progress=progress,
+            model, run.prepared.train, run.prepared.validation, run.config.training,
+            run.config.finetune, work=work.folder, identity=run.identity, progress=progress,
         )  # fmt: skip
         try:
             trainer.run()
@@ -152,32 +159,28 @@ def _train(
                 if trainer.rank == 0:
                     work.forget()
                 raise
-            _finish(model, trainer, prepared, config, ancestors or [], output, overwrite, work)
+            _finish(model, trainer, run, output, overwrite, work)
             raise DivergedError(
                 f"{error}; the weights of epoch {trainer.place.best_epoch + 1} are in {output}"
             ) from None
-        facts, digest = _finish(
-            model, trainer, prepared, config, ancestors or [], output, overwrite, work
-        )
+        facts, digest = _finish(model, trainer, run, output, overwrite, work)
     return Trained(output, facts, digest, report)
 
 
 def _finish(
-    model: Model, trainer: Trainer, prepared: Prepared, config: RunConfig,
-    ancestors: list[Ancestor], output: Path, overwrite: bool, work: Work,
-) -> tuple[Facts, str]:  # fmt: skip
+    model: Model, trainer: Trainer, run: Run, output: Path, overwrite: bool, work: Work
+) -> tuple[Facts, str]:
     """Merge, calibrate and write; the working folder has then served."""
-    if config.finetune.lora is not None:
+    if run.config.finetune.lora is not None:
         model.encoder = cast(Any, model.encoder).merge_and_unload()
     model.requires_grad_(True)
-    results = _calibrate(model, prepared.validation)
-    facts = _facts(model, trainer, prepared, config, ancestors, results)
+    results = _calibrate(model, run.prepared.validation)
+    facts = facts_of(model, trainer, run, results)
     digest = ""
     if trainer.rank == 0:
         log = "".join(json.dumps(record) + "\n" for record in trainer.place.log)
-        digest = save(
-            output, model.state_dict(), facts, texts={LOG: log.encode()}, overwrite=overwrite
-        )
+        tensors = {**model.state_dict(), SEEN: run.seen}
+        digest = save(output, tensors, facts, texts={LOG: log.encode()}, overwrite=overwrite)
         work.forget()
     trainer.accelerator.wait_for_everyone()
     return facts, digest
@@ -196,77 +199,3 @@ def _calibrate(model: Model, validation: Events) -> dict[str, Any]:
     )
     head.temperature.fill_(temperature)
     return {"temperature": temperature}
-
-
-def _facts(
-    model: Model, trainer: Trainer, prepared: Prepared, config: RunConfig,
-    ancestors: list[Ancestor], results: dict[str, Any],
-) -> Facts:  # fmt: skip
-    place, manifest = trainer.place, prepared.manifest
-    label = prepared.label
-    best = place.log[place.best_epoch] if place.best_epoch >= 0 else {}
-    return Facts(
-        versions=_versions(),
-        schema_version=manifest.schema_version,
-        dataset_fingerprint=manifest.dataset_fingerprint,
-        view_fingerprint=manifest.view_fingerprint,
-        inputs=inputs_of(manifest.btag_bit),
-        encoder=Part(name=config.encoder.name, options=cast(Any, model.encoder).options()),
-        tasks={name: model.task(name).options() for name in model.tasks},
-        label=None if label is None else LabelFact(text=label.text, classes=list(label.classes)),
-        normalisation=Normalisation(
-            targets=targets(),
-            kinds=list(model.normaliser.kinds),
-            constant=_constant(model),
-            fitted_on=int(model.normaliser.fitted),
-        ),
-        run={
-            "config": config.model_dump(mode="json"),
-            "processes": trainer.ranks,
-            "threads": torch.get_num_threads(),
-            "device": _device(trainer.device),
-            "seconds": round(place.seconds, 1),
-            "parameters": sum(p.numel() for p in model.parameters()),
-        },
-        data=prepared.seen,
-        ancestors=ancestors,
-        epochs=place.epoch,
-        steps=place.epoch * trainer.steps,
-        best_epoch=place.best_epoch + 1 if place.best_epoch >= 0 else None,
-        results={"validation": best.get("validation", {}), **results},
-    )
-
-
-def _constant(model: Model) -> list[str]:
-    """Return the names of inputs that never varied."""
-    n = model.normaliser
-    return [
-        name
-        for name, spread in (
-            *zip(COLUMNS, n.column_spread.tolist(), strict=True),
-            *zip(COUNTS, n.count_spread.tolist(), strict=True),
-        )
-        if not spread
-    ]
-
-
-def _identity(config: RunConfig, prepared: Prepared, ancestors: list[Ancestor]) -> str:
-    """Return a digest of everything that decides what a training gives."""
-    content = json.dumps(
-        [config.model_dump(mode="json"), prepared.seen.model_dump(mode="json"),
-         [ancestor.digest for ancestor in ancestors]],
-        sort_keys=True,
-    )  # fmt: skip
-    return hashlib.sha256(content.encode()).hexdigest()
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "python": platform.python_version(),
-        "topfm": __version__,
-        **{name: version(name) for name in ("topdata", "torch", "accelerate", "safetensors")},
-    }
-
-
-def _device(device: str) -> str:
-    return torch.cuda.get_device_name(device) if device.startswith("cuda") else device

@@ -147,3 +147,23 @@ def test_info(base, topfm):
     assert ran.code == 0
     assert "l2-transformer" in ran.out
     assert json.loads(topfm("info", base, "--json").out)["label"]["classes"] == list("01234")
+
+
+def test_events_of_the_training_are_noticed(base, demo_dataset, topfm):
+    seen = topfm("evaluate", base, demo_dataset, "--split", "train", "--replicas", "2")
+    assert re.search(r"warning: \d+\.\d% of these events were in the training data", seen.err)
+    assert "warning" not in topfm("evaluate", base, demo_dataset, "--replicas", "2").err
+
+
+def test_what_an_ancestor_saw_is_remembered(base, demo_dataset, tmp_path, topfm):
+    """The parent saw 96 events of train, the child 96 of test: both are known to the child."""
+    ran = topfm(
+        "finetune", base, demo_dataset, "-o", tmp_path / "child", "--labels", "96", "--epochs", "1",
+        "--set", "data.train=test", "--set", "data.validation=train",
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    assert "of the events of 'train' were in the training data" in ran.err
+    for split in ("train", "test"):
+        ran = topfm("evaluate", tmp_path / "child", demo_dataset, "--split", split,
+                    "--replicas", "2")  # fmt: skip
+        assert "warning" in ran.err

@@ -28,20 +28,27 @@ def config(base=None, /, **parts):
     return make_config(content, "test")
 
 
+def weights_of(checkpoint):
+    """Return the tensors of a checkpoint without the sketch of what they saw."""
+    tensors = load_file(checkpoint / "model.safetensors")
+    assert tensors.pop("seen.events").dtype == torch.int64
+    return tensors
+
+
 @pytest.fixture
 def tuned(base, demo_dataset, tmp_path):
     """Fine-tune the small checkpoint; returns what became of it, and its tensors."""
 
     def run(name="tuned", parent=base, dataset=demo_dataset, **parts):
         done = finetune(Located(parent), Located(dataset), tmp_path / name, config(**parts))
-        return done, load_file(done.output / "model.safetensors")
+        return done, weights_of(done.output)
 
     return run
 
 
 @pytest.fixture(scope="module")
 def parent(base):
-    return load_file(base / "model.safetensors")
+    return weights_of(base)
 
 
 def changed(one, other, prefix="encoder."):
