@@ -11,6 +11,7 @@ import typer
 
 from topdata.cli.progress import Bar, Interruptible
 from topfm.checkpoint.compare import compare
+from topfm.checkpoint.format import CARD
 from topfm.checkpoint.verify import Verified
 from topfm.checkpoint.verify import verify as verify_folder
 from topfm.cli import options as o
@@ -55,6 +56,8 @@ def publish(
     MAJOR.MINOR are those of the schema of the datasets that it reads. Only files that the hub lacks
     travel.
     """
+    if checkpoint.is_dir() and not (checkpoint / CARD).exists():
+        typer.echo(f"{checkpoint}: has no card; `topfm card` writes one", err=True)
     with Interruptible("topfm"), Bar() as bar:
         done = checkpoints.publish(
             checkpoint, address, tag=tag, message=message, private=private, force=force,
