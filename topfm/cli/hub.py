@@ -56,8 +56,6 @@ def publish(
     MAJOR.MINOR are those of the schema of the datasets that it reads. Only files that the hub lacks
     travel.
     """
-    if checkpoint.is_dir() and not (checkpoint / CARD).exists():
-        typer.echo(f"{checkpoint}: has no card; `topfm card` writes one", err=True)
     with Interruptible("topfm"), Bar() as bar:
         done = checkpoints.publish(
             checkpoint, address, tag=tag, message=message, private=private, force=force,
@@ -76,6 +74,8 @@ def publish(
         f"{done.address} {commit} on {done.hub}: {sent} ({done.changed_bytes / 1e6:.1f} MB), "
         f"{done.unchanged} unchanged{deleted}"
     )
+    if not (checkpoint / CARD).exists():
+        typer.echo("it has no card: `topfm card` writes one")
 
 
 def pull(
