@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from topfm.cli import main as topfm_main
+
 
 def console_blocks(text):
     for block in re.findall(r"```console\n(.*?)```", text, re.S):
@@ -76,3 +78,22 @@ def test_links_lead_somewhere(pytestconfig):
         path = pytestconfig.rootpath / name
         for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):
             assert (path.parent / target).exists(), f"{name}: {target}"
+
+
+def test_the_tour_of_models(in_clone, demo_dataset, tmp_path):
+    """Every command as written; trainings with one epoch more at the end, which wins."""
+    (block,) = re.findall(r"```bash\n(topfm pretrain.*?)```", in_clone, re.S)
+    (code,) = re.findall(r"```python\n(import topfm\n.*?)```", in_clone, re.S)
+    shutil.copytree(demo_dataset, tmp_path / "demo-dataset")
+    commands = [shlex.split(line) for line in lines(block)]
+    assert [name for name, *_ in commands] == ["topfm"] * 5
+    for _, verb, *arguments in commands:
+        if verb in ("pretrain", "finetune"):
+            arguments += ["--epochs", "1", "--labels", "200"]
+        with pytest.raises(SystemExit) as stop:
+            topfm_main([verb, *arguments])
+        assert not stop.value.code, verb
+    assert {path.name for path in (tmp_path / "figures").iterdir()} >= {"roc.png"}
+    found = {}
+    exec(compile(code, "README.md", "exec"), found)
+    assert found["found"].probabilities.shape[1] == 6
