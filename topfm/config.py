@@ -77,7 +77,7 @@ FINETUNE_RATE = 5e-4  # what was learned is kept
 class Finetune(Strict):
     """What of a pre-trained encoder may move, and how fast."""
 
-    freeze: bool = Field(False, description="only the new head learns")
+    freeze: bool = Field(False, description="the encoder stays, only heads learn")
     lora: int | None = Field(None, gt=0, description="rank of low-rank updates (arXiv:2106.09685)")
     layer_decay: float = Field(
         1.0, gt=0, le=1, description="factor of the learning rate for each block further down"

@@ -16,7 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from topdata.cache import cache_folder
-from topdata.hub.address import Address
+from topdata.errors import HubError
+from topdata.hub.address import Address, is_commit
 from topdata.hub.contents import File
 from topdata.whole import write_whole
 
@@ -42,6 +43,8 @@ class Cache:
 
     def folder(self, commit: str) -> Path:
         """Return where a commit belongs."""
+        if not is_commit(commit):
+            raise HubError(f"{commit[:80]!r} is no commit")
         return self.root / commit
 
     def record(self, commit: str) -> Record | None:

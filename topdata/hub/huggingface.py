@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from topdata.errors import HubError, TopdataError, nearest, one_line
-from topdata.hub.address import PUBLIC
+from topdata.hub.address import PUBLIC, is_commit
 from topdata.hub.contents import Changes, File, require_inside, require_size
 from topdata.hub.interface import Refs
 from topdata.hub.parallel import arriving
@@ -76,9 +76,11 @@ class HuggingFaceHub:
                 raise HubError(
                     f"{self._where(repo)}: no revision {revision!r}{nearest(revision or '', known)}"
                 ) from error
-        if not info.sha:
-            raise HubError(f"{self._where(repo)}: the hub does not say which commit this is")
-        return info.sha
+        if not is_commit(info.sha):  # it becomes the name of a folder
+            raise HubError(
+                f"{self._where(repo)}: the hub calls {str(info.sha)[:80]!r} a commit: refused"
+            )
+        return str(info.sha)
 
     def files(self, repo: str, commit: str) -> list[File]:
         """See :class:`topdata.hub.interface.Hub`."""

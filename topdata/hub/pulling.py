@@ -125,13 +125,26 @@ def _resolved(where: Address, kind: Kind, cache: Cache) -> tuple[Hub | None, str
             return None, where.revision
     try:
         hub = open_hub(where, kind.name)
-        return hub, hub.find(where.repo, where.revision)
+        commit = hub.find(where.repo, where.revision)
+        if not is_commit(commit) or not _is_asked(where.revision, commit):
+            raise Damaged(
+                f"{where.repo} on {where.hub}: asked for {where.revision or 'main'}, the hub gives "
+                f"{commit[:80]!r}: refused"
+            )
+        return hub, commit
     except HubError as error:
         if last := cache.last(where.revision or ""):
             raise HubError(
                 f"{error}; pulled before as {last}: give {where.at(last)} to use that"
             ) from error
         raise
+
+
+def _is_asked(revision: str | None, commit: str) -> bool:
+    """Tell whether a commit is the one that was asked for, of 40 digits or of 64."""
+    if revision is None or not is_commit(revision):
+        return True
+    return commit.startswith(revision) or revision.startswith(commit)
 
 
 class _Bringing:

@@ -35,7 +35,7 @@ def evaluate(
     replicas: Annotated[
         int, typer.Option("--replicas", min=2, help="Bootstrap replicas behind the errors.")
     ] = 200,
-    seed: Annotated[int, typer.Option("--seed", help="Of masks and replicas.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of masks and replicas.")] = 0,
     as_json: o.Json = False,
 ) -> None:
     """Say how good a checkpoint is: AUC, calibration, reconstruction, all with errors.
@@ -60,10 +60,20 @@ def evaluate(
             model.folder, data, split=split, baselines=baselines, pictures=plots,
             n_replicas=replicas, seed=seed, progress=shown,
         )  # fmt: skip
+    if report.data.left_out:
+        typer.echo(
+            f"{report.data.left_out} events of {split!r} have none of the labels and are left out",
+            err=True,
+        )
     if report.data.seen:
         typer.echo(
             f"warning: {report.data.seen:.1%} of these events were in the training data of the "
             "checkpoint or of its ancestors: the figures are too good",
+            err=True,
+        )
+    if report.data.seen is None:
+        typer.echo(
+            "warning: it is not known which events the checkpoint or its ancestors trained on",
             err=True,
         )
     if as_json:
@@ -111,7 +121,7 @@ def search(
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Draw the distributions of entropy there.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap replicas.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the bootstrap replicas.")] = 0,
     as_json: o.Json = False,
 ) -> None:
     """Compare how unsure a classifier is of two samples, and their MET beside it.

@@ -44,7 +44,7 @@ def _rows(facts: Facts) -> list[tuple[str, str]]:
         ("encoder", _part(facts.encoder.name, dict(facts.encoder.options))),
         *(("task", _part(name, dict(options))) for name, options in facts.tasks.items()),
         ("label", f"{label.text}: {', '.join(label.classes)}" if label else "none"),
-        ("parameters", f"{facts.run.get('parameters', '?'):,}"),
+        ("parameters", _number(facts.run.get("parameters"))),
         ("training", f"best epoch {facts.best_epoch} of {facts.epochs}, {facts.steps} steps"),
         ("results", _results(facts.results)),
         ("schema", f"{facts.schema_version}, view {facts.view_fingerprint[:16]}..."),
@@ -57,6 +57,10 @@ def _rows(facts: Facts) -> list[tuple[str, str]]:
         ("versions", ", ".join(f"{name} {v}" for name, v in facts.versions.items())),
     ]
     return [(name, value) for name, value in rows if value]
+
+
+def _number(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else ""
 
 
 def _part(name: str, options: dict[str, object]) -> str:

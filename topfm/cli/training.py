@@ -67,7 +67,9 @@ def finetune(
     task: o.Tasks = None,
     label: o.LabelText = None,
     labels: o.Labels = None,
-    freeze: Annotated[bool, typer.Option("--freeze", help="Only new heads learn.")] = False,
+    freeze: Annotated[
+        bool, typer.Option("--freeze", help="The encoder stays; only heads learn.")
+    ] = False,
     lora: Annotated[
         int | None, typer.Option("--lora", help="Rank of low-rank updates of the encoder.")
     ] = None,

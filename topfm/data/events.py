@@ -35,6 +35,7 @@ class Events:
     counts: Tensor  # float32 [n, 4]: COUNTS, before truncation
     ws: Tensor  # float32 [n, T, 7]: true Ws, 0 where there are fewer
     tops: Tensor  # float32 [n, T, 7]
+    truth: Tensor  # bool [n]: whether there is a truth record
     label: Tensor  # int64 [n]
     weight: Tensor  # float64 [n], pb, signed
     process: Tensor  # int64 [n]
@@ -127,6 +128,7 @@ def _blocks(
             "type": raw["type"],
             "counts": np.stack([raw[name] for name in COUNTS], axis=1).astype(np.float32),
             **{name: raw[name] for name in ("ws", "tops", "weight", "process", "source", "event")},
+            "truth": raw["n_tops"] >= 0,
             "label": value,
         }
         keep = np.isin(raw["process"], wanted) if wanted else np.ones(n, np.bool_)

@@ -18,7 +18,7 @@ class Normaliser(nn.Module):
     """Means and scales of what networks read (columns, counts) and predict (variables).
 
     Predicted variables are standardised linearly, apart for objects, Ws and tops, so that a squared
-    error has one meaning in GeV. A column that never varies gets scale 1 and is in ``constant``.
+    error has one meaning in GeV. A column that never varies gets scale 1; its spread stays 0.
     """
 
     kinds = ("object", "w", "top")

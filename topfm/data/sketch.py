@@ -40,6 +40,17 @@ def sketch(*seen: Tensor) -> Tensor:
     return different[:KEPT]
 
 
+def is_sketch(tensor: Tensor) -> bool:
+    """Tell whether a tensor can have come from :func:`sketch`."""
+    return (
+        tensor.dtype == torch.int64
+        and tensor.ndim == 1
+        and len(tensor) <= KEPT
+        and bool((tensor >= 0).all())
+        and bool((tensor[1:] > tensor[:-1]).all())
+    )
+
+
 def known(kept: Tensor, hashes: Tensor) -> float:
     """Return the share of events that were seen; NaN where the sketch cannot tell."""
     if len(kept) >= KEPT:

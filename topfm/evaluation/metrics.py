@@ -183,9 +183,9 @@ def background_efficiencies(
 def log_loss(probabilities: Array, labels: Array) -> Statistic:
     """Return the weighted mean of -ln p of the true class.
 
-    A probability of 0 counts as the smallest step of its number type, as in scikit-learn.
+    A probability of 0 counts as the smallest step of double precision, whatever its own.
     """
-    p = probabilities[np.arange(len(labels)), labels]
+    p = probabilities[np.arange(len(labels)), labels].astype(float)
     return mean(-np.log(np.maximum(p, np.finfo(p.dtype).eps)))
 
 

@@ -19,6 +19,7 @@ class Data(Plain):
     absent: tuple[str, ...] = ()  # classes without an event: they have no result
     sum_weight: Number = None  # pb
     negative: int = 0  # events of negative weight
+    left_out: int = 0  # events of the split that have none of the labels
     seen: Number = None  # share of the events that its weights, or their ancestors, trained on
 
 

@@ -79,16 +79,21 @@ def model_card(
 
 def snippet(address: str, dataset: str | None) -> str:
     """Return the lines that open a checkpoint and ask it of a dataset, if there is one."""
-    opened = f'import topfm\n\nmodel = topfm.load("{address}")  # verified by sha256\n'
+    opened = f"import topfm\n\nmodel = topfm.load({_quoted(address)})  # verified by sha256\n"
     if dataset is None:
         return f"{opened}print(model.classes, model.facts.encoder.name)"
     return (
         f"{opened}"
-        f'found = model.predict("{dataset}", split="test")\n'
+        f'found = model.predict({_quoted(dataset)}, split="test")\n'
         "print(model.classes, found.embedding.shape)\n"
         "if found.probabilities is not None:\n"
         "    print(found.probabilities[:3].round(3))"
     )
+
+
+def _quoted(text: str) -> str:
+    """Return a Python literal, whatever a name holds."""
+    return json.dumps(text)
 
 
 def run_snippet(folder: Path, dataset: Path | None) -> str:

@@ -11,7 +11,7 @@ import torch
 
 import topdata
 from topdata.progress import Progress, Silent
-from topfm.config import Finetune
+from topfm.config import Finetune, Training
 from topfm.data.events import Events
 from topfm.data.sketch import event_hashes, known
 from topfm.data.weights import weighted
@@ -30,7 +30,7 @@ from topfm.runs.predict import predict
 from topfm.runs.reconstruct import reconstructions
 from topfm.runs.train import pretrain
 
-_MEANS = 20_000  # training events whose means stand beside a reconstruction
+PICTURES = ("roc.png", "confusion.png", "calibration.png", "reconstruction.png", "truth.png")
 
 
 def evaluate(
@@ -49,6 +49,9 @@ def evaluate(
     :func:`topfm.data.events.load_events`.
     """
     progress = progress or Silent()
+    if pictures is not None:
+        plots.require_extra()
+        pictures.mkdir(parents=True, exist_ok=True)
     opened = open_checkpoint(checkpoint)
     events = events_for(opened, dataset, split, labelled=opened.label is not None)
     report = Report(data=_data(opened, dataset, split, events))
@@ -59,7 +62,6 @@ def evaluate(
         raise CheckpointError(f"{checkpoint}: has no classify task to set beside baselines")
     if "masked" in opened.model.tasks:
         train = events_for(opened, dataset, opened.config.data.train, labelled=False)
-        train = train.rows(torch.arange(min(_MEANS, len(train))))
         found = reconstructions(opened.model, events, train, seed=seed)
         report = report.model_copy(update={"reconstruction": tuple(found)})
         if pictures is not None:
@@ -88,6 +90,7 @@ def _data(opened: Opened, dataset: Located, split: str, events: Events) -> Data:
         absent=metrics.absent(events.label.numpy(), classes) if label else (),
         sum_weight=float(events.weight.sum()),
         negative=int((events.weight < 0).sum()),
+        left_out=manifest.split_counts().get(split, 0) - len(events),
         seen=None if opened.seen is None else known(opened.seen, event_hashes(events)),
     )
 
@@ -148,7 +151,9 @@ def _baselines(
     assert label is not None
     data = config.data.model_copy(update={"classes": label.classes})
     prepared = prepare(dataset, data, labelled=True, seed=config.training.seed)
-    weights = prepared.train.weight.numpy(), prepared.validation.weight.numpy()
+    weights = None  # the same sum for each class, where trees cannot use the weights as they are
+    if float(prepared.train.weight.min()) >= 0 and float(prepared.validation.weight.min()) >= 0:
+        weights = prepared.train.weight.numpy(), prepared.validation.weight.numpy()
     for inputs in ("universal", "multiplicities"):
         yield (
             f"boosted trees, {inputs}",
@@ -157,19 +162,25 @@ def _baselines(
                 weights=weights, seed=config.training.seed, threads=torch.get_num_threads(),
             ),
         )  # fmt: skip
-    config = config.model_copy(update={"data": data, "finetune": Finetune()})
+    training = config.training
+    if opened.facts.ancestors:  # a rate that keeps what was learned is too low to learn with
+        rate = Training().learning_rate
+        training = training.model_copy(update={"learning_rate": rate})
+    config = config.model_copy(update={"data": data, "finetune": Finetune(), "training": training})
     with tempfile.TemporaryDirectory() as folder:
         trained = pretrain(dataset, Path(folder) / "scratch", config, progress=progress)
         scratch = predict(open_checkpoint(trained.output).model, test).probabilities
     assert scratch is not None
-    yield "same network from scratch", scratch
+    yield (
+        f"same network from scratch, {training.epochs} epochs, rate {training.learning_rate:g}",
+        scratch,
+    )
 
 
 def _draw(
     pictures: Path, probabilities: Array, raw: Array, labels: Array, mixture: Array,
     found: Metrics, classes: tuple[str, ...],
 ) -> None:  # fmt: skip
-    pictures.mkdir(parents=True, exist_ok=True)
     ones = np.ones(len(labels))
     plots.roc_curves(pictures / "roc.png", probabilities, labels, ones, classes)
     plots.confusion_matrix(

@@ -30,7 +30,7 @@ class Run:
 
     config: RunConfig
     prepared: Prepared
-    seen: Tensor  # sketch of the events that the weights will have seen
+    seen: Tensor | None  # sketch of the events that the weights will have seen
     ancestors: Sequence[Ancestor] = ()
 
     @property

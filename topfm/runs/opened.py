@@ -14,6 +14,7 @@ from topfm.checkpoint.load import Stored, load_into, read
 from topfm.config import Encoder, RunConfig, Task, make_config
 from topfm.data.events import Events, Label, load_events
 from topfm.data.readable import require_readable
+from topfm.data.sketch import is_sketch
 from topfm.errors import CheckpointError
 from topfm.located import Located
 from topfm.model import Model, make_model
@@ -70,9 +71,15 @@ def open_checkpoint(folder: Path) -> Opened:
 
 
 def split_seen(stored: Stored) -> tuple[dict[str, Tensor], Tensor | None]:
-    """Return the weights of a checkpoint, and the sketch of the events that they saw."""
+    """Return the weights of a checkpoint, and the sketch of the events that they saw.
+
+    None where it is not known. Raises :class:`CheckpointError` for what is no sketch.
+    """
     weights = dict(stored.tensors)
-    return weights, weights.pop(SEEN, None)
+    seen = weights.pop(SEEN, None)
+    if seen is not None and not is_sketch(seen):
+        raise CheckpointError(f"{stored.folder}: {SEEN} is no sketch of events; take another copy")
+    return weights, seen
 
 
 def events_for(opened: Opened, dataset: Located, split: str | None, *, labelled: bool) -> Events:

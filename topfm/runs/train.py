@@ -97,8 +97,9 @@ def finetune(
     address = parent.address or parent.folder.resolve().name
     ancestors = stored.facts.as_ancestors(address, parent.revision, stored.digest)
     _adapt(model, config)
-    hashes = event_hashes(prepared.train)
-    run = Run(config, prepared, sketch(hashes) if seen is None else sketch(seen, hashes), ancestors)
+    if seen is not None:  # what is not known of a parent stays so in its children
+        seen = sketch(seen, event_hashes(prepared.train))
+    run = Run(config, prepared, seen, ancestors)
     return _train(model, run, output, overwrite, restart, progress, report)
 
 
@@ -179,7 +180,9 @@ def _finish(
     digest = ""
     if trainer.rank == 0:
         log = "".join(json.dumps(record) + "\n" for record in trainer.place.log)
-        tensors = {**model.state_dict(), SEEN: run.seen}
+        tensors = dict(model.state_dict())
+        if run.seen is not None:
+            tensors[SEEN] = run.seen
         digest = save(output, tensors, facts, texts={LOG: log.encode()}, overwrite=overwrite)
         work.forget()
     trainer.accelerator.wait_for_everyone()

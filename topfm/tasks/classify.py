@@ -18,7 +18,7 @@ from topfm.interfaces import Encoded, Question, Term
 class Classify(nn.Module):
     """A two-layer head and the cross-entropy, weighted by event.
 
-    ``temperature`` is fitted on validation events after the training (:meth:`calibrate`) and
+    ``temperature`` is fitted on validation events after the training (``topfm.runs.train``) and
     travels with the weights: probabilities are calibrated, the loss is not touched.
     """
 

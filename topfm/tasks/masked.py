@@ -103,7 +103,7 @@ class Masked(nn.Module):
         entropy = functional.cross_entropy(
             logits.flatten(0, 1), kinds.flatten(), reduction="none"
         ).view_as(weight.expand(kinds.shape))
-        types = question.types
+        types = question.types & (events.truth.unsqueeze(1) | ~_true_part(question.types))
         return {
             "values": Term(error.sum(), asked.sum().to(error.dtype)),
             "types": Term((entropy * types * weight).sum(), types.sum().to(error.dtype),
@@ -162,7 +162,7 @@ def _with_truth(
 
 
 def _true_part(values: Tensor) -> Tensor:
-    """Return which of bool [B, S, V] belong to slots of true particles."""
+    """Return which of bool [B, S, ...] belong to slots of true particles."""
     part = torch.zeros_like(values)
     part[:, _OBJECTS:] = True
     return part

@@ -69,6 +69,8 @@ class Trainer:
     ) -> None:  # fmt: skip
         if AcceleratorState._shared_state:  # precision is that of this training, not of the last
             AcceleratorState._reset_state()
+        if training.precision == "fp16" and not torch.cuda.is_available():
+            raise TrainingError("precision fp16 needs a GPU; on a CPU take bf16, or none")
         processes = int(os.environ.get("WORLD_SIZE", "1"))
         self.accelerator = Accelerator(
             # processes on CPUs would each train alone unless told

@@ -44,7 +44,10 @@ async def form_or_json(request: Request) -> dict[str, Any]:
     """Return a body that is a JSON object or a form, whose values are lists."""
     body = await whole_body(request)
     if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-        return dict(parse_qs(body.decode("utf-8", "replace"), max_num_fields=100_000))
+        try:
+            return dict(parse_qs(body.decode("utf-8", "replace"), max_num_fields=100_000))
+        except ValueError as error:
+            raise Refused(413, "too many fields") from error
     return json_object(body or b"{}")
 
 

@@ -15,6 +15,7 @@ from topfm.hub.serve.asked import form_or_json, json_body, kinds_and_repo, text
 from topfm.hub.serve.refusals import Refused
 from topfm.hub.serve.repositories import Repositories, Snapshot
 
+_PATHS = 10_000  # that one request may ask about
 _COMMITS = 1000  # of a history that one answer holds
 _TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif",
           ".webp": "image/webp"}  # fmt: skip
@@ -37,7 +38,10 @@ class Reading:
 
     async def validate_yaml(self, request: Request) -> Response:
         """Say what is wrong with the metadata of a card."""
+        self._access.require_read(request)
         head, _ = cards.split(text(await json_body(request), "content"))
+        if len(head) > cards.LONGEST:
+            raise Refused(413, f"metadata of more than {cards.LONGEST} characters")
         errors: list[dict[str, str]] = []
         try:
             await run_in_threadpool(cards.parsed, head)
@@ -60,7 +64,8 @@ class Reading:
         if asked.get("sort") in ("lastModified", "last_modified"):
             found.sort(key=lambda info: info["lastModified"], reverse=True)
         most = asked.get("limit", "")
-        return JSONResponse(found[: int(most)] if most.isdecimal() else found)
+        known = most.isdecimal() and len(most) < 10
+        return JSONResponse(found[: int(most)] if known else found)
 
     def info(self, request: Request) -> Response:
         """Describe a repository at a revision."""
@@ -87,11 +92,14 @@ class Reading:
 
     async def paths_info(self, request: Request) -> Response:
         """Describe some files and folders."""
+        self._access.require_read(request)
         wanted: Any = (await form_or_json(request)).get("paths", [])
         if not isinstance(wanted, list):
             wanted = [wanted]
+        if len(wanted) > _PATHS:
+            raise Refused(413, f"ask for at most {_PATHS} paths at once")
         of = await run_in_threadpool(self._asked, request)
-        return JSONResponse(shapes.paths(of, wanted))
+        return JSONResponse(await run_in_threadpool(shapes.paths, of, wanted))
 
     def resolve(self, request: Request) -> Response:
         """Send a file, or the part that is asked for."""

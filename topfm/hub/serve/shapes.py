@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from pathlib import PurePosixPath
 from typing import Any
 
 from topdata.hub.contents import File
@@ -79,11 +80,15 @@ def tree(of: Snapshot, folder: str, *, deep: bool) -> list[dict[str, Any]]:
 
 def paths(of: Snapshot, wanted: Iterable[object]) -> list[dict[str, Any]]:
     """Return those files and folders that are there."""
+    inside_of: dict[str, list[File]] = {}
+    for file in of.revision.files:
+        for folder in PurePosixPath(file.path).parents:
+            inside_of.setdefault(str(folder), []).append(file)
     found = []
     for path in dict.fromkeys(str(path).strip("/") for path in wanted):
         if path in of.tree:
             found.append(entry(of.tree[path]))
-        elif inside := [f for f in of.revision.files if f.path.startswith(f"{path}/")]:
+        elif inside := inside_of.get(path):
             found.append(_folder(path, inside))
     return found
 
