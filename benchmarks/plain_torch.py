@@ -25,7 +25,7 @@ class PlainMlp(nn.Module):
             nn.Linear(256, width), nn.Linear(width, width), nn.GELU(), nn.Linear(width, classes),
         )  # fmt: skip
 
-    def forward(self, x: Tensor, kind: Tensor, counts: Tensor) -> Tensor:
+    def forward(self, x: Tensor, kind: Tensor, counts: Tensor, *_: Tensor) -> Tensor:
         slots = torch.cat([x, self.kind(kind)], dim=-1) * (kind > 0).unsqueeze(-1)
         out: Tensor = self.body(torch.cat([slots.flatten(1), counts], dim=1))
         return out
@@ -58,6 +58,7 @@ class PlainTransformer(nn.Module):
         heads = model.encoder.options()["heads"]  # type: ignore[operator]
         self.kind = nn.Embedding(13, width)
         self.embed = nn.Sequential(nn.Linear(15, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+        self.pair_in, self.pair_out = nn.Linear(4, 16), nn.Linear(16, width)
         self.token = nn.ParameterList([torch.zeros(width)])  # a list, to keep its place in order
         self.counts = nn.Linear(4, width)
         depth = len(model.encoder.blocks)  # type: ignore[arg-type]
@@ -65,9 +66,10 @@ class PlainTransformer(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.head = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, classes))
 
-    def forward(self, x: Tensor, kind: Tensor, counts: Tensor) -> Tensor:
+    def forward(self, x: Tensor, kind: Tensor, counts: Tensor, variables: Tensor) -> Tensor:
         token = (self.token[0] + self.counts(counts)).unsqueeze(1)
-        x = torch.cat([token, self.embed(x) + self.kind(kind)], dim=1)
+        objects = self.embed(x) + self.kind(kind) + self.pairs(variables, kind > 0)
+        x = torch.cat([token, objects], dim=1)
         there = functional.pad(kind > 0, (1, 0), value=True)
         mask = torch.zeros(there.shape).masked_fill(~there, float("-inf"))[:, None, None]
         for block in self.blocks:
@@ -75,9 +77,27 @@ class PlainTransformer(nn.Module):
         out: Tensor = self.head(self.norm(x)[:, 0])
         return out
 
+    def pairs(self, variables: Tensor, there: Tensor) -> Tensor:
+        pt, eta, phi = (v.unsqueeze(2) for v in variables[..., :3].unbind(-1))
+        d_eta, d_phi = eta - eta.mT, phi - phi.mT
+        d_phi = torch.remainder(d_phi + torch.pi, 2 * torch.pi) - torch.pi
+        d_r = (d_eta**2 + d_phi**2).clamp_min(1e-4).sqrt()
+        least, both = torch.minimum(pt, pt.mT).clamp_min(1e-2), (pt + pt.mT).clamp_min(1e-2)
+        m2 = 2 * pt * pt.mT * (d_eta.clamp(-8, 8).cosh() - d_phi.cos())
+        values = torch.stack(
+            [d_r.log(), (least * d_r).log() / 2 - 1.5, (least / both).log() + 1,
+             m2.clamp_min(1).log() / 2 - 4.5], dim=-1,
+        )  # fmt: skip
+        real = there.unsqueeze(2) & there.unsqueeze(1)
+        real = real & ~torch.eye(there.shape[1], dtype=torch.bool)
+        read = functional.gelu(self.pair_in(values)) * real.unsqueeze(-1)
+        out: Tensor = self.pair_out(read.sum(2) / 4)
+        return out
+
 
 PLAIN: dict[str, Callable[[Model], nn.Module]] = {
     "l1-mlp": PlainMlp,
+    "l1-transformer": PlainTransformer,
     "l2-transformer": PlainTransformer,
 }
 
@@ -103,11 +123,11 @@ def plain_of(model: Model, name: str, events: Events) -> nn.Module:
     return plain
 
 
-def ready(model: Model, events: Events) -> tuple[Tensor, Tensor, Tensor]:
-    """Return what a plain network reads: columns with flags, types, counts."""
+def ready(model: Model, events: Events) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return what a plain network reads: columns with flags, types, counts, variables."""
     batch = batch_of(events, model.normaliser)
     x = torch.cat([batch.columns, batch.hidden.to(batch.columns.dtype)], dim=-1)
-    return x, batch.type, batch.counts
+    return x, batch.type, batch.counts, batch.variables
 
 
 class PlainLoop:

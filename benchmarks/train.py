@@ -29,6 +29,7 @@ from matrix_bound import Bound, analysed, timed
 from plain_torch import PLAIN, PlainLoop, plain_of
 from torch.profiler import profile
 
+from topdata.errors import RecipeError
 from topfm import registry
 from topfm.config import Data, Encoder, Task, Training
 from topfm.data.batch import EventBatch, batch_of
@@ -49,7 +50,7 @@ KINDS = {  # of work, by what the names of operators hold
     "optimiser": ("adam", "Adam", "_foreach", "linalg_vector_norm"),
     "rows": ("aten::index", "aten::index_select"),
 }
-CHOICES: dict[str, tuple[Any, ...]] = {"size": ("small", "large"), "heads": (1, 5)}
+CHOICES: dict[str, tuple[Any, ...]] = {"size": ("small", "large"), "heads": (1, 3, 4, 5)}
 
 
 class OwnLoop:
@@ -117,7 +118,7 @@ def measured(
     plain = PlainLoop(plain_of(model, name, few), model, events, batch) if name in PLAIN else None
     own = OwnLoop(model, events, batch)
     both = None
-    if options in ({}, {"size": "small", "heads": 5}):
+    if options in ({}, {"size": "small", "heads": 3}, {"size": "small", "heads": 4}):
         both = OwnLoop(made(name, options, ["classify", "masked"], data), events, batch)
     some = events.rows(torch.arange(min(len(events), 1024)))
     for index in range(told.rounds + 1):
@@ -215,7 +216,16 @@ def variants(name: str) -> list[dict[str, Any]]:
     """Return every choice of size and heads that an encoder has."""
     has = inspect.signature(registry.find(registry.ENCODERS, name)).parameters
     lists = [[(key, value) for value in values] for key, values in CHOICES.items() if key in has]
-    return [dict(choice) for choice in itertools.product(*lists)]
+    choices = [dict(choice) for choice in itertools.product(*lists)]
+    return [options for options in choices if _is_possible(name, options)]
+
+
+def _is_possible(name: str, options: dict[str, Any]) -> bool:
+    try:
+        registry.make(registry.ENCODERS, name, **options)
+    except RecipeError:  # a size it has not, a width that does not divide by the heads
+        return False
+    return True
 
 
 def main() -> None:

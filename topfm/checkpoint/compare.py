@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from topfm.checkpoint.facts import Ancestor, DataSeen, Facts
-from topfm.checkpoint.format import WEIGHTS
-from topfm.checkpoint.verify import Verified
+from topfm.checkpoint.format import SEEN, WEIGHTS
+from topfm.checkpoint.verify import TensorFact, Verified
 from topfm.errors import CheckpointError
 
 _BLOCK = 1 << 20  # elements that become float64 at a time
@@ -58,7 +58,7 @@ def compare(first: Verified, second: Verified) -> Comparison:
 
     Raises :class:`CheckpointError` if weights of one of them cannot be read.
     """
-    ours, theirs = first.tensors, second.tensors
+    ours, theirs = (_weights(checkpoint) for checkpoint in (first, second))
     shared = sorted(ours.keys() & theirs.keys())
     alike = [name for name in shared if ours[name] == theirs[name]]
     reshaped = [
@@ -73,6 +73,11 @@ def compare(first: Verified, second: Verified) -> Comparison:
         only_first=sorted(ours.keys() - theirs.keys()),
         only_second=sorted(theirs.keys() - ours.keys()),
     )
+
+
+def _weights(checkpoint: Verified) -> dict[str, TensorFact]:
+    """Return the tensors of a checkpoint that are weights."""
+    return {name: fact for name, fact in checkpoint.tensors.items() if name != SEEN}
 
 
 def _facts(first: Facts, second: Facts) -> dict[str, list[Change]]:

@@ -30,6 +30,7 @@ SUMS = "SHA256SUMS"
 CARD = "README.md"
 LOG = "training-log.jsonl"
 EVALUATION = "evaluation.json"
+SEEN = "seen.events"  # a tensor beside the weights: the sketch of topfm.data.sketch
 TREES = "model.lgb.txt"  # LightGBM's own text
 ATTRIBUTES = ".gitattributes"  # a hub adds it by itself, so no checksum covers it
 ALLOWED = (WEIGHTS, TREES, SUMS, ATTRIBUTES, "*.json", "*.jsonl", "*.md", "*.png")

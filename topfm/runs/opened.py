@@ -9,6 +9,7 @@ from torch import Tensor
 
 import topdata
 from topfm.checkpoint.facts import Facts
+from topfm.checkpoint.format import SEEN
 from topfm.checkpoint.inputs import require_view
 from topfm.checkpoint.load import Stored, load_into, read
 from topfm.config import Encoder, RunConfig, Task, make_config
@@ -19,8 +20,6 @@ from topfm.errors import CheckpointError
 from topfm.located import Located
 from topfm.model import Model, make_model
 from topfm.runs.predict import Prediction, predict
-
-SEEN = "seen.events"  # in the weights' file: the sketch of topfm.data.sketch
 
 
 @dataclass(frozen=True, slots=True)

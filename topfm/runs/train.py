@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from topdata.progress import Progress
 from topfm import registry
 from topfm.checkpoint.facts import Facts
-from topfm.checkpoint.format import LOG
+from topfm.checkpoint.format import LOG, SEEN
 from topfm.checkpoint.inputs import require_view
 from topfm.checkpoint.load import LoadReport, Stored, load_into, read
 from topfm.checkpoint.save import require_free, save
@@ -28,7 +28,7 @@ from topfm.located import Located
 from topfm.model import Model, make_model
 from topfm.runs.data import prepare
 from topfm.runs.facts import Run, facts_of
-from topfm.runs.opened import SEEN, split_seen
+from topfm.runs.opened import split_seen
 from topfm.runs.predict import predict
 from topfm.runs.work import Work, open_work
 from topfm.training.loop import Trainer
