@@ -70,6 +70,7 @@ class Hub:
         self.requests: list[Request] = []
         self.endpoint = ""
         self.redirect = False  # LFS files by a redirect to another host name
+        self.sha: str | None = None  # what every revision is said to be
         self.sizes: dict[str, object] = {}  # of paths, what the tree says instead
         self.truncated: set[str] = set()  # paths whose body ends early
         self.fail: dict[str, int] = {}  # part of "METHOD /path" to the status it gets
@@ -257,7 +258,7 @@ class _Handler(BaseHTTPRequestHandler):
         repo, oid = self._commit(name, revision or "main")
         files = [{"rfilename": path} for path in sorted(repo.commits[oid])]
         self._json(
-            {"id": name.partition("/")[2], "sha": oid, "private": repo.private, "tags": [],
+            {"id": name.partition("/")[2], "sha": self.hub.sha or oid, "private": repo.private, "tags": [],
              "siblings": files, "gated": False, "disabled": False, "downloads": 0, "likes": 0}
         )  # fmt: skip
 

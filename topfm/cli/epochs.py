@@ -28,7 +28,7 @@ class Epochs:
                 from torch.utils.tensorboard import SummaryWriter
             except ImportError:
                 raise RecipeError(
-                    "--tensorboard needs its package: pip install tensorboard"
+                    "--tensorboard needs its package: pip install 'topdata[tensorboard]'"
                 ) from None
             self._writer = SummaryWriter(str(self._board))
             self._open.callback(self._writer.close)

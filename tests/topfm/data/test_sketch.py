@@ -68,3 +68,25 @@ def test_sketches_of_generations_merge(splits):
 
 def test_nothing_to_compare_is_no_number():
     assert np.isnan(known(torch.arange(3), torch.zeros(0, dtype=torch.int64)))
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.zeros(3, dtype=torch.int64),  # not rising
+        torch.tensor([3, 2], dtype=torch.int64),
+        torch.tensor([-1, 2], dtype=torch.int64),
+        torch.zeros(2, 2, dtype=torch.int64),
+        torch.zeros((), dtype=torch.int64),
+        torch.arange(4, dtype=torch.int32),
+        torch.arange(KEPT + 1),
+    ],
+    ids=str,
+)
+def test_what_is_no_sketch(tensor):
+    assert not module.is_sketch(tensor)
+
+
+def test_what_is_a_sketch(splits):
+    assert module.is_sketch(sketch(event_hashes(splits["train"])))
+    assert module.is_sketch(torch.zeros(0, dtype=torch.int64))

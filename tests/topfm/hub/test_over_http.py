@@ -192,3 +192,23 @@ def test_a_server_that_is_down(tiny, topfm, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     for arguments in (("pull", NAME), ("publish", tiny, NAME), ("info", NAME)):
         assert "127.0.0.1:9: cannot be reached" in one_line(topfm(*arguments))
+
+
+@pytest.mark.parametrize("sha", ["{victim}", "../../..", "main", "", "0" * 39])
+def test_what_is_no_commit_becomes_no_folder(sha, web, server, tiny, topfm, tmp_path):
+    """A hub names the commit, which names a folder: one that it must not choose."""
+    publish(tiny, NAME, tag="v1")
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "thesis.tex").write_text("years of work")
+    server.sha = sha.format(victim=victim) or " "
+    ran = topfm("pull", NAME)
+    assert "refused" in one_line(ran)
+    assert (victim / "thesis.tex").exists()
+
+
+def test_a_pinned_commit_is_the_one_that_comes(web, server, tiny, topfm):
+    done = publish(tiny, NAME, tag="v1")
+    server.sha = "f" * 40
+    ran = topfm("pull", f"{NAME}@{done.commit}")
+    assert "asked for" in one_line(ran)

@@ -6,16 +6,21 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from sklearn.metrics import roc_auc_score
 
+from topfm.checkpoint.format import SEEN
+from topfm.checkpoint.load import read
+from topfm.checkpoint.save import save
 from topfm.checkpoint.verify import verify
 from topfm.config import make_config
+from topfm.data.events import load_events
 from topfm.evaluation.report import Report
 from topfm.located import Located
 from topfm.runs.evaluate import evaluate
 from topfm.runs.opened import events_for, open_checkpoint
 from topfm.runs.predict import predict
-from topfm.runs.train import pretrain
+from topfm.runs.train import finetune, pretrain
 
 
 @pytest.fixture(scope="module")
@@ -168,3 +173,67 @@ def test_what_an_ancestor_saw_is_remembered(base, demo_dataset, tmp_path, topfm)
         ran = topfm("evaluate", tmp_path / "child", demo_dataset, "--split", split,
                     "--replicas", "2")  # fmt: skip
         assert "warning" in ran.err
+
+
+def resaved(base, folder, change):
+    """Save a checkpoint again with changed tensors, as somebody may who means harm."""
+    stored = read(base)
+    tensors = dict(stored.tensors)
+    change(tensors)
+    save(folder, tensors, stored.facts, texts={})
+    return folder
+
+
+def test_a_sketch_that_is_none(base, demo_dataset, tmp_path, topfm):
+    bad = resaved(base, tmp_path / "bad", lambda t: t.update({SEEN: torch.zeros(2, 2).long()}))
+    ran = topfm("evaluate", bad, demo_dataset)
+    assert ran.code == 2
+    assert "no sketch" in ran.err
+
+
+def test_what_a_parent_does_not_tell_its_children_do_not_know(base, demo_dataset, tmp_path, topfm):
+    silent = resaved(base, tmp_path / "silent", lambda t: t.pop(SEEN))
+    ran = topfm("finetune", silent, demo_dataset, "-o", tmp_path / "child", "--labels", "64",
+                "--epochs", "1")  # fmt: skip
+    assert ran.code == 0, ran.err
+    ran = topfm("evaluate", tmp_path / "child", demo_dataset, "--replicas", "2")
+    assert "it is not known which events" in ran.err
+
+
+def test_from_scratch_learns_at_the_rate_of_one_that_starts(base, demo_dataset, tmp_path):
+    """A child was trained at a rate that keeps what is there: too low to start with."""
+    finetune(Located(base), Located(demo_dataset), tmp_path / "child",
+             make_config({"data": {"labels": 64}, "training": {"epochs": 1}}, "test"))  # fmt: skip
+    report = evaluate(tmp_path / "child", Located(demo_dataset), baselines=True, n_replicas=2)
+    assert report.baselines[-1].name == "same network from scratch, 1 epochs, rate 0.003"
+
+
+def test_means_are_those_of_all_training_events(report, demo_dataset):
+    """Events come process by process: the first ones have no tops."""
+    train, _ = load_events(demo_dataset, split="train")
+    test, _ = load_events(demo_dataset, split="test")
+    pt = train.tops[..., 0].max(1).values
+    mean = float(pt[pt > 0].mean())
+    true = test.tops[..., 0].max(1).values
+    true = true[true > 0]
+    (row,) = [
+        e for e in report[0].reconstruction[2].errors if (e.object, e.variable) == ("top 1", "pt")
+    ]
+    assert row.mean_rmse == pytest.approx(float((true - mean).square().mean().sqrt()), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("search", "{s}", "{s}", "--seed", "-1"), ("evaluate", "{b}", "{d}", "--seed", "-1")],
+)
+def test_negative_seeds(arguments, base, demo_dataset, tmp_path, topfm):
+    ran = topfm(*(a.format(s=tmp_path, b=base, d=demo_dataset) for a in arguments))
+    assert ran.code == 2
+    assert "Traceback" not in ran.err
+
+
+def test_half_precision_needs_a_gpu(demo_dataset, tmp_path, topfm):
+    ran = topfm("pretrain", demo_dataset, "-o", tmp_path / "x", "--precision", "fp16",
+                "--labels", "32")  # fmt: skip
+    assert ran.code == 2
+    assert "needs a GPU" in ran.err

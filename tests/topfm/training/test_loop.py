@@ -205,7 +205,15 @@ def test_a_signal_stops_after_the_step(trainer, tmp_path, at):
         assert {k: one[k] for k in keys} == {k: other[k] for k in keys}
 
 
-def test_a_second_signal_does_not_wait(trainer, tmp_path):
+@pytest.fixture
+def as_at_the_start():
+    """Handle Ctrl-C as Python does; packages of other tests put handlers of their own."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_second_signal_does_not_wait(trainer, tmp_path, as_at_the_start):
     class Twice(Interrupting):
         def advance(self, done, events=0):
             super().advance(done)

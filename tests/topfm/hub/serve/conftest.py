@@ -57,7 +57,9 @@ class Served:
 
     def python(self, code, **more):
         """Run a client's code in a new process; what it assigns to ``out`` comes back."""
-        text = textwrap.dedent(code) + "\nimport json; print('\\n' + json.dumps(out))"
+        # threads of a streaming client can abort the interpreter while it ends: leave at once
+        end = "\nimport json, os; print('\\n' + json.dumps(out), flush=True); os._exit(0)"
+        text = textwrap.dedent(code) + end
         return json.loads(self.run(sys.executable, "-c", text, **more).splitlines()[-1])
 
     def ask(self, method, path, body=None, *, token=TOKEN, headers=None):
