@@ -1,4 +1,4 @@
-"""How long work tells what it does; ``topdata.cli.progress`` shows it."""
+"""How long work tells what it does; ``topdata.terminal`` shows it."""
 
 from __future__ import annotations
 

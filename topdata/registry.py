@@ -4,30 +4,16 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
 import fsspec
 
+from topdata.entrypoints import registered
 from topdata.errors import InputError, one_line
 from topdata.events import Reader
 
 READERS = "topdata.readers"
 HEAD_BYTES = 4096
-
-
-@cache
-def registered(group: str = READERS) -> dict[str, EntryPoint]:
-    """Return the entry points of a group by name, looked up once in a process.
-
-    Raises :class:`InputError` for a name that is taken twice.
-    """
-    found: dict[str, EntryPoint] = {}
-    for point in entry_points(group=group):
-        if found.setdefault(point.name, point).value != point.value:
-            raise InputError(f"{group}: {point.name!r} is registered twice, uninstall one of them")
-    return dict(sorted(found.items()))
 
 
 def head_of(path: str) -> bytes:
@@ -49,7 +35,7 @@ def head_of(path: str) -> bytes:
 def reader_for(path: str) -> type[Reader]:
     """Return the reader class for a file, by its content and never by its name."""
     head = head_of(path)
-    points = registered()
+    points = registered(READERS)
     if not head:
         raise InputError(f"{path}: the file is empty")
     for point in points.values():

@@ -26,13 +26,15 @@ def by_length(encode: Encode, batch: EventBatch, query: Tensor | None) -> Encode
     ``encode`` must depend neither on the order of objects nor on empty slots. Shapes depend on the
     content of the batch: not for :func:`torch.export.export`.
     """
+    if not len(batch.there):
+        return encode(batch, query)
     lengths = batch.there.sum(dim=1)
     order = lengths.argsort(stable=True)
     slots = (~batch.there).to(torch.int8).argsort(dim=1, stable=True)  # filled ones first
     groups = order.chunk(max(1, min(_GROUPS, len(order) // _LEAST)))
-    longest = [int(lengths[rows[-1]]) for rows in groups if len(rows)]
+    longest = [int(lengths[rows[-1]]) for rows in groups]
     objects, events = None, []
-    for rows, length in zip(groups, longest, strict=False):
+    for rows, length in zip(groups, longest, strict=True):
         where = (rows.unsqueeze(1), slots[rows, : max(length, 1)])
         some = _taken(batch, rows, where)
         encoded = encode(some, None if query is None else query[where])
@@ -41,8 +43,7 @@ def by_length(encode: Encode, batch: EventBatch, query: Tensor | None) -> Encode
         kept = encoded.objects.masked_fill(~some.there.unsqueeze(-1), 0.0)
         objects = objects.index_put(where, kept)
         events.append(encoded.event)
-    if objects is None:  # no event
-        return encode(batch, query)
+    assert objects is not None
     return Encoded(objects=objects, event=torch.cat(events)[order.argsort()])
 
 

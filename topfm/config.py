@@ -6,14 +6,12 @@ Defaults live here and nowhere else.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from topdata.errors import RecipeError
 from topdata.strict import Strict, explain, read_yaml
-
-_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class Data(Strict):
@@ -117,16 +115,14 @@ def load_config(path: Path | None, overrides: dict[str, Any] | None = None) -> R
 
 
 def make_config(content: dict[str, Any], where: str) -> RunConfig:
-    """Check a training given as plain types; ``where`` names its origin in messages."""
-    return checked(RunConfig, content, where)
+    """Check a training given as plain types; ``where`` names its origin in messages.
 
-
-def checked(model: type[_Model], content: dict[str, Any], where: str) -> _Model:
-    """Return ``content`` as ``model``. Raises :class:`RecipeError` with one line."""
+    Raises :class:`RecipeError` with one line.
+    """
     try:
-        return model.model_validate(content)
+        return RunConfig.model_validate(content)
     except ValidationError as error:
-        raise RecipeError(f"{where}: {explain(error, model)}") from None
+        raise RecipeError(f"{where}: {explain(error, RunConfig)}") from None
 
 
 def _put(content: dict[str, Any], keys: list[str], value: Any, where: str) -> None:

@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from topdata.entrypoints import registered
 from topdata.errors import RecipeError, nearest, one_line
 
 ENCODERS = "topfm.encoders"
 TASKS = "topfm.tasks"
-
-
-@cache
-def registered(group: str) -> dict[str, EntryPoint]:
-    """Return the entry points of a group by name, looked up once in a process.
-
-    Raises :class:`RecipeError` for a name that is taken twice.
-    """
-    found: dict[str, EntryPoint] = {}
-    for point in entry_points(group=group):
-        if found.setdefault(point.name, point).value != point.value:
-            raise RecipeError(f"{group}: {point.name!r} is registered twice, uninstall one of them")
-    return dict(sorted(found.items()))
 
 
 def find(group: str, name: str) -> Any:

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from topdata.entrypoints import registered
 from topdata.errors import InputError
 from topdata.events import Damage, EventChunk, Jagged, ReadOptions
-from topdata.registry import READERS, head_of, reader_for, registered
+from topdata.registry import READERS, head_of, reader_for
 
 SAMPLES = {
     "delphes": ["demo/tt.root", "record/tt.root", "delphes/herwig_status.root"],
@@ -18,7 +19,7 @@ SAMPLES = {
     "lhco": ["lhco/mw_ttprod.lhco.gz"],
     "lhe": ["lhe/ttdecay.lhe.gz", "lhe/mg5_ttbar_nlo.lhe.gz"],
 }
-CASES = [(name, sample) for name in registered() for sample in SAMPLES[name]]
+CASES = [(name, sample) for name in registered(READERS) for sample in SAMPLES[name]]
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def opened(request, pytestconfig):
     name, sample = request.param
     path = str(pytestconfig.rootpath / "tests" / "data" / sample)
     reader = reader_for(path)(path, ReadOptions())
-    assert isinstance(reader, registered()[name].load())
+    assert isinstance(reader, registered(READERS)[name].load())
     yield reader
     reader.close()
 
@@ -79,9 +80,9 @@ def test_nothing_is_reported_damaged(opened):
     assert not any(isinstance(c, Damage) for c in opened.chunks(0, opened.info.entries))
 
 
-@pytest.mark.parametrize("name", registered())
+@pytest.mark.parametrize("name", registered(READERS))
 def test_a_reader_knows_its_files_and_no_others(name, pytestconfig):
-    reader = registered()[name].load()
+    reader = registered(READERS)[name].load()
     path = pytestconfig.rootpath / "tests" / "data" / SAMPLES[name][0]
     assert reader.sniff(head_of(str(path)))
     for other in (b"", b"<html>", b"\x89HDF\r\n", b"PAR1", b"HepMC::Version 3"):

@@ -110,8 +110,8 @@ def test_the_progress_bar_of_a_terminal(demo, tmp_path, monkeypatch):
 
     from rich.console import Console
 
+    from topdata import terminal as progress
     from topdata.build import build
-    from topdata.cli import progress
     from topdata.recipe import make_recipe
 
     text = io.StringIO()

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-from pathlib import Path
 from string import Template
 from typing import Any
 
 import yaml
 
+from topdata.cardtext import markdown, template
 from topdata.manifest import Manifest
 from topdata.schema.arrow import UNIVERSAL_DOCS, features, markdown_table, universal_features
 
 TEMPLATE = "dataset-card.md"
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"),
           (10**7, "1M<n<10M"), (10**8, "10M<n<100M"), (10**9, "100M<n<1B"))  # fmt: skip
-
-
-def template(name: str) -> str:
-    """Return the text of a card template, from the installed package or the source tree."""
-    packaged = files("topdata") / "templates" / name
-    if packaged.is_file():
-        return packaged.read_text(encoding="utf-8")
-    source = Path(str(files("topdata"))).parent / "cards" / "templates" / name
-    return source.read_text(encoding="utf-8")
 
 
 def dataset_card(manifest: Manifest) -> str:
@@ -135,13 +125,6 @@ def _objects(manifest: Manifest) -> str:
 
 def _size_category(events: int) -> str:
     return next((name for limit, name in _SIZES if events < limit), "n>1B")
-
-
-def markdown(header: list[str], rows: list[list[str]]) -> str:
-    """Return a Markdown table."""
-    cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
-    lines = [header, ["---"] * len(header), *cells]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _process_table(manifest: Manifest) -> str:

@@ -20,8 +20,9 @@ from typing import Protocol
 from topdata.build.job import Task, run_job
 from topdata.build.plan import Job
 from topdata.build.tally import Tally
+from topdata.entrypoints import registered
 from topdata.errors import IncompleteError
-from topdata.registry import READERS, registered
+from topdata.registry import READERS
 
 Advance = Callable[[int, int], None]  # (bytes, events) done
 

@@ -13,11 +13,11 @@ import typer
 from topdata.build import build as build_dataset
 from topdata.build.cluster import Dask
 from topdata.build.engines import Engine, InProcess, Workers
-from topdata.cli.progress import Bar, Both, JsonLog
 from topdata.cli.tables import console, cut_flow, ledgers, splits, yields
 from topdata.errors import RecipeError, one_line
 from topdata.manifest import Manifest
 from topdata.recipe import Recipe, load_recipe, make_recipe
+from topdata.terminal import Bar, Both, JsonLog
 
 _RECIPE_ENDINGS = (".yaml", ".yml")
 

@@ -10,11 +10,11 @@ import typer
 from rich import box
 from rich.table import Table
 
-from topdata.cli.progress import Bar
 from topdata.cli.tables import console
 from topdata.errors import RecipeError
 from topdata.export import Report
 from topdata.export import export as export_dataset
+from topdata.terminal import Bar
 
 
 def export(

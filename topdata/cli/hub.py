@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from topdata.cli.progress import Bar, Interruptible
 from topdata.cli.tables import console, splits
 from topdata.hub.dataset import pull as pull_dataset
 from topdata.hub.dataset import push as push_dataset
 from topdata.manifest import read_manifest
+from topdata.terminal import Bar, Interruptible
 
 _ADDRESS = (
     "org/name on the hub of TOPFM_HUB, HF_ENDPOINT or Hugging Face, or file:DIR/org/name in a "

@@ -10,12 +10,12 @@ import typer
 from rich import box
 from rich.table import Table as Rich
 
-from topdata.cli.progress import Bar
 from topdata.cli.tables import console
 from topdata.plots import compare_datasets, plot_dataset
 from topdata.plots.comparison import FIGURES
 from topdata.plots.report import table_of_tests, table_of_yields
 from topdata.plots.tested import Comparison
+from topdata.terminal import Bar
 
 _SHOWN = 20  # lines of a table in the terminal
 

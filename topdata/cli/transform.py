@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from topdata.cli.progress import Bar
 from topdata.cli.tables import console, cut_flow, splits, yields
 from topdata.manifest import Manifest
+from topdata.terminal import Bar
 from topdata.transform import merge as merge_datasets
 from topdata.transform import migrate as migrate_dataset
 from topdata.transform import skim as skim_dataset

@@ -11,9 +11,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from topdata.cli.progress import Bar
 from topdata.cli.tables import console
 from topdata.errors import InvalidError, RecipeError
+from topdata.terminal import Bar
 from topdata.validate import RULES, Report
 from topdata.validate import validate as check
 

@@ -12,12 +12,12 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from topdata import __version__
+from topdata.entrypoints import registered
 from topdata.errors import OutputError, RecipeError, nearest
 from topdata.export.events import Events
 from topdata.export.source import Source
 from topdata.export.target import Target, Written
 from topdata.progress import Progress
-from topdata.registry import registered
 from topdata.whole import new_folder
 
 EXPORTERS = "topdata.exporters"

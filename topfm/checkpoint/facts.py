@@ -11,8 +11,6 @@ from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     JsonValue,
     ValidationError,
@@ -22,6 +20,7 @@ from pydantic import (
 from topdata.errors import one_line
 from topdata.manifest import FILE_NAME, Manifest, Source
 from topdata.schema.fingerprint import digest
+from topdata.strict import Strict
 from topfm.checkpoint.format import FORMAT
 from topfm.errors import CheckpointError
 
@@ -45,11 +44,7 @@ Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Options = dict[str, JsonValue]  # plain types; no NaN, which is no JSON
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Column(_Part):
+class Column(Strict):
     """A number that a network reads or predicts, before it is standardised."""
 
     name: str
@@ -57,7 +52,7 @@ class Column(_Part):
     transform: str  # a formula in its variable
 
 
-class Inputs(_Part):
+class Inputs(Strict):
     """What an encoder reads, in order, and the view of the dataset that gives it."""
 
     columns: list[Column]  # of each slot
@@ -65,21 +60,21 @@ class Inputs(_Part):
     view: dict[str, JsonValue]  # slots, features, codes: topdata.schema.fingerprint.view_spec
 
 
-class Part(_Part):
+class Part(Strict):
     """An encoder or a set of interactions: its registered name, and what makes it again."""
 
     name: str
-    options: Options = {}
+    options: Options = Field(default_factory=dict)
 
 
-class LabelFact(_Part):
+class LabelFact(Strict):
     """What is told apart: a column or an expression, and its classes in order."""
 
     text: str
     classes: list[str]
 
 
-class Normalisation(_Part):
+class Normalisation(Strict):
     """How means and scales were found; they are tensors among the weights, of ``inputs``."""
 
     targets: list[Column]  # what is predicted
@@ -88,7 +83,7 @@ class Normalisation(_Part):
     fitted_on: int  # events
 
 
-class SourceSeen(_Part):
+class SourceSeen(Strict):
     """A source file, and how many of its events were trained on."""
 
     sha256: Digest
@@ -99,7 +94,7 @@ class SourceSeen(_Part):
     events: int
 
 
-class ProcessSeen(_Part):
+class ProcessSeen(Strict):
     """A process, and how many of its events were trained on."""
 
     name: str
@@ -107,7 +102,7 @@ class ProcessSeen(_Part):
     events: int
 
 
-class DataSeen(_Part):
+class DataSeen(Strict):
     """The events that weights were trained on."""
 
     dataset: Address
@@ -119,7 +114,7 @@ class DataSeen(_Part):
     processes: list[ProcessSeen]
 
 
-class Ancestor(_Part):
+class Ancestor(Strict):
     """A checkpoint whose weights went into this one."""
 
     address: Address
@@ -128,7 +123,7 @@ class Ancestor(_Part):
     data: DataSeen
 
 
-class Facts(_Part):
+class Facts(Strict):
     """All of ``config.json``."""
 
     format: int = FORMAT
@@ -144,11 +139,11 @@ class Facts(_Part):
     normalisation: Normalisation
     run: Options  # every hyper-parameter and seed
     data: DataSeen
-    ancestors: list[Ancestor] = []  # the parent first
+    ancestors: list[Ancestor] = Field(default_factory=list)  # the parent first
     epochs: int
     steps: int
     best_epoch: int | None = None
-    results: Options = {}
+    results: Options = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _one_view(self) -> Facts:

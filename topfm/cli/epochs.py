@@ -9,8 +9,8 @@ from typing import Any
 
 import typer
 
-from topdata.cli.progress import Bar
 from topdata.errors import RecipeError
+from topdata.terminal import Bar
 
 
 class Epochs:

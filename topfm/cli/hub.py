@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from topdata.cli.progress import Bar, Interruptible
+from topdata.terminal import Bar, Interruptible
 from topfm.checkpoint.compare import compare
 from topfm.checkpoint.format import CARD
 from topfm.checkpoint.verify import Verified

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import yaml
 
 import topdata
+from topdata.cardtext import markdown, template
 from topdata.errors import InputError
 from topdata.schema import slots
 from topfm.checkpoint.amend import amend
@@ -45,7 +45,7 @@ def model_card(
     metadata = yaml.safe_dump(
         _metadata(facts, report, address, license_id), sort_keys=False, allow_unicode=True
     )
-    text = Template(_template()).substitute(
+    text = Template(template(TEMPLATE)).substitute(
         name=address,
         address=address,
         summary=_summary(facts),
@@ -128,14 +128,6 @@ def write_card(
         license_id=license_id,
     )  # fmt: skip
     return amend(folder, texts={CARD: card.encode(), CURVE: _curve(folder)})
-
-
-def _template() -> str:
-    packaged = files("topdata") / "templates" / TEMPLATE
-    if packaged.is_file():
-        return packaged.read_text(encoding="utf-8")
-    source = Path(str(files("topdata"))).parent / "cards" / "templates" / TEMPLATE
-    return source.read_text(encoding="utf-8")
 
 
 def _report(folder: Path) -> Report | None:
@@ -322,22 +314,16 @@ def _checklist(facts: Facts, report: Report | None, address: str) -> str:
 
 def _columns(columns: Sequence[Column]) -> str:
     rows = [(f"`{c.name}`", c.transform, c.unit) for c in columns]
-    return _table(("column of a slot", "computed as", "unit of the variable"), rows)
+    return markdown(("column of a slot", "computed as", "unit of the variable"), rows)
 
 
 def _processes(data: DataSeen) -> str:
     rows = [(p.name, f"{p.cross_section:.6g}", f"{p.events}") for p in data.processes]
-    return _table(("process", "cross-section, pb", "events trained on"), rows)
+    return markdown(("process", "cross-section, pb", "events trained on"), rows)
 
 
 def _sources(data: DataSeen) -> str:
     rows = [
         (s.process, s.file, f"`{s.sha256[:16]}`", s.generator, f"{s.events}") for s in data.sources
     ]
-    return _table(("process", "file", "sha256", "written by", "events trained on"), rows)
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [tuple(head), ("---",) * len(head)]
-    lines += [tuple(cell.replace("|", "\\|") for cell in row) for row in rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown(("process", "file", "sha256", "written by", "events trained on"), rows)

@@ -27,6 +27,7 @@ from topfm.checkpoint.format import (
     read_text,
 )
 from topfm.checkpoint.verify import verify
+from topfm.hub.pulled import located
 from topfm.located import Located
 
 
@@ -95,10 +96,7 @@ def locate(
     address: str, *, revision: str | None = None, progress: Progress | None = None
 ) -> Located:
     """Return a verified checkpoint, with its address and commit where it is from a hub."""
-    pulled = pull(address, revision=revision, progress=progress)
-    if not pulled.commit:
-        return Located(pulled.path)
-    return Located(pulled.path, pulled.repo, pulled.commit)
+    return located(pull(address, revision=revision, progress=progress))
 
 
 def listing(place: str = "", *, datasets: bool = False) -> list[Entry]:

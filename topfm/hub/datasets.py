@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from topdata.hub.dataset import pull
 from topdata.progress import Progress
+from topfm.hub.pulled import located
 from topfm.located import Located
 
 
@@ -12,7 +13,4 @@ def locate(address: str, *, progress: Progress | None = None) -> Located:
 
     Raises :class:`topdata.errors.HubError` and :class:`topdata.errors.InputError`.
     """
-    pulled = pull(address, progress=progress)
-    if not pulled.commit:
-        return Located(pulled.path)
-    return Located(pulled.path, pulled.repo, pulled.commit)
+    return located(pull(address, progress=progress))

@@ -12,6 +12,7 @@ from glob import escape
 from pathlib import Path
 
 from topdata.errors import OutputError
+from topfm.training.state import STATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,9 @@ def open_work(output: Path, *, restart: bool = False) -> Iterator[Work]:
             for left in output.parent.glob(f".{escape(output.name)}.*.partial"):
                 shutil.rmtree(left, ignore_errors=True)  # of one that was killed while publishing
             if restart:
-                (folder / "state.safetensors").unlink(missing_ok=True)
+                (folder / STATE).unlink(missing_ok=True)
         try:
             yield Work(folder)
         finally:
-            if first and not (folder / "state.safetensors").exists():
+            if first and not (folder / STATE).exists():
                 shutil.rmtree(folder, ignore_errors=True)

@@ -24,7 +24,7 @@ from topfm.data.events import Events, Label, present
 from topfm.data.normalise import Normaliser
 from topfm.interfaces import Encoded, Question, Term
 
-TRUE_SLOTS = 4  # of Ws, and as many of tops, behind the slots of objects
+TRUE_SLOTS = slots.MAX_TOPS  # of Ws, and as many of tops, behind the slots of objects
 _OBJECTS = slots.N_SLOTS
 _ANSWERS = len(VARIABLES) + 1  # phi takes two
 _PHI = VARIABLES.index("phi")
@@ -130,8 +130,9 @@ class Masked(nn.Module):
         """Return answers as variables in GeV and radians, float [B, S, 7]."""
         sizes = [_OBJECTS, TRUE_SLOTS, TRUE_SLOTS] if self.truth else [_OBJECTS]
         parts = torch.split(answers, sizes, dim=1)
+        kinds = normaliser.kinds[: len(parts)]
         return torch.cat(
-            [_unfolded(normaliser, p, k) for p, k in zip(parts, normaliser.kinds, strict=False)], 1
+            [_unfolded(normaliser, p, k) for p, k in zip(parts, kinds, strict=True)], 1
         )
 
     def options(self) -> dict[str, Any]:

@@ -34,9 +34,8 @@ from topfm.model import Model
 from topfm.training.average import Average
 from topfm.training.optim import Schedule, optimiser_of
 from topfm.training.signals import Stop
-from topfm.training.state import moments_of, read_state, set_moments, write_state
+from topfm.training.state import STATE, moments_of, read_state, set_moments, write_state
 
-STATE = "state.safetensors"
 _VALIDATION = 0xA11DA7E  # draws of validation are the same in every epoch and every training
 _DROPOUT = 0xD209
 

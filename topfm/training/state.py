@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from topdata.whole import write_whole
 from topfm.errors import TrainingError
 
+STATE = "state.safetensors"  # in the working folder of a training
 _KEY = "topfm-state"
 
 

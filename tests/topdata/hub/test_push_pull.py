@@ -422,7 +422,7 @@ def test_the_bar_of_a_terminal_counts_bytes(place, small, monkeypatch, capsys):
 
     from rich.console import Console
 
-    from topdata.cli import progress
+    from topdata import terminal as progress
 
     text = io.StringIO()
     console = Console(file=text, force_terminal=True, width=120)

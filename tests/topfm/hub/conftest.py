@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from topfm.cli import main
 from topfm.config import RunConfig, make_config
 from topfm.located import Located
 from topfm.runs.train import finetune, pretrain
@@ -54,23 +52,6 @@ def tuned(tiny, demo_dataset, tmp_path_factory) -> Path:
 def copy(tiny, tmp_path) -> Path:
     """A copy of the checkpoint that may be changed."""
     return shutil.copytree(tiny, tmp_path / "copy")
-
-
-@pytest.fixture
-def topfm(capsys) -> Callable[..., Ran]:
-    """Run the command line in this process, as its entry point does."""
-
-    def run(*arguments: object) -> Ran:
-        capsys.readouterr()
-        try:
-            main([str(argument) for argument in arguments])
-            code = 0
-        except SystemExit as stop:
-            code = stop.code if isinstance(stop.code, int) else 0
-        captured = capsys.readouterr()
-        return Ran(code, captured.out, captured.err)
-
-    return run
 
 
 def contents(folder: Path) -> dict[str, bytes]:
